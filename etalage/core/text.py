@@ -1,0 +1,134 @@
+"""One normaliser and one tokenizer, the same on both engines.
+
+`tokens()` reproduces, in Python, the analyzer that `opensearch/templates` configures on the node: Lucene's `standard`
+tokenizer (Unicode text segmentation, UAX #29, restricted to the rules that matter for shop text), emoji dropped,
+`cjk_width`, `lowercase`, `asciifolding`, `cjk_bigram`, and the English Snowball stemmer (`porter2`). A contract test
+compares it with the node's `_analyze`. Token ids are 32-bit hashes, so that features need no strings.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import Stemmer
+
+MAX_TOKEN: Final = 255
+"""Longest token in characters; longer words are cut into pieces, as the node's tokenizer does."""
+
+NONE, NUMBER, MODEL = 0, 1, 2
+"""Kinds of token: a word, a number (`12`, `3.5`), a model number (letters and digits mixed, `mx500`)."""
+
+_CJK = "\u1100-\u11ff\u3005\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f"
+_MID_LETTER = ":\u00b7\u0387\u055f\u05f4\u2027\ufe13\ufe55\uff1a"
+_MID_BOTH = ".'\u2018\u2019\u2024\ufe52\uff07\uff0e"
+_MID_NUMBER = ",;\u037e\u0589\u060c\u060d\u066c\u2044\ufe10\ufe14\ufe50\ufe54\uff0c\uff1b"
+_LETTER = rf"[^\W\d_{_CJK}]"
+_MARK = "\u00ad\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+_WORD = re.compile(
+    rf"(?P<cjk>[{_CJK}][{_CJK}{_MARK}]*)"
+    rf"|(?:[^\W{_CJK}]|(?<=[^\W_{_CJK}])[{_MARK}]"
+    rf"|(?<=[^\W\d_{_CJK}])[{re.escape(_MID_LETTER + _MID_BOTH)}](?={_LETTER})"
+    rf"|(?<=\d)[{re.escape(_MID_NUMBER + _MID_BOTH)}](?=\d))+"
+)
+_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_HALF_KANA = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF66, 0xFF9E)}
+_FOLD = str.maketrans(
+    {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ð": "d"}
+    | {"Ð": "D", "þ": "th", "Þ": "TH", "ł": "l", "Ł": "L", "ı": "i", "ħ": "h", "Ħ": "H", "ŧ": "t", "Ŧ": "T", "ŋ": "n"}
+    | {"\u2018": "'", "\u2019": "'", "\u02bc": "ʼ"}
+)
+_STEMMER = Stemmer.Stemmer("english", 0)
+
+
+class Token(NamedTuple):
+    """One token: its folded surface form, its stem, and its kind (`NONE`, `NUMBER` or `MODEL`)."""
+
+    surface: str
+    stem: str
+    kind: int
+
+
+def normalize(text: str) -> str:
+    """`text` for storage: Unicode NFC, control characters and runs of white space as one blank, trimmed."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) if text else ""
+
+
+@lru_cache(maxsize=1 << 17)
+def _token(word: str) -> Token:
+    surface = word
+    if not word.isascii():
+        surface = word.translate(_WIDTH).lower()
+        surface = _ascii(surface)
+    else:
+        surface = word.lower()
+    digits = any(c.isdigit() for c in surface)
+    kind = NONE
+    if digits:
+        kind = MODEL if any(c.isalpha() for c in surface) else NUMBER
+    return Token(surface, str(_STEMMER.stemWord(surface)), kind)
+
+
+def _ascii(text: str) -> str:
+    """Latin letters with marks to plain letters, as Lucene's `asciifolding` (other scripts keep theirs)."""
+    folded = []
+    for char in text.translate(_FOLD):
+        if char.isascii():
+            folded.append(char)
+            continue
+        base = unicodedata.normalize("NFKD", char)[0]
+        folded.append(base if base.isascii() and base.isalnum() else char)
+    return "".join(folded)
+
+
+def tokenize(text: str) -> list[Token]:
+    """The tokens of `text`, in order.
+
+    Runs of Chinese, Japanese or Korean characters give overlapping bigrams, a lone character itself. Everything else
+    follows UAX #29: letters and digits stay together, an apostrophe or full stop between letters and a full stop or comma
+    between digits belong to the word.
+    """
+    found: list[Token] = []
+    for match in _WORD.finditer(text):
+        word = match.group()
+        if match.lastgroup == "cjk":
+            found.extend(_bigrams(word))
+        elif len(word) <= MAX_TOKEN:
+            if word.strip("_"):
+                found.append(_token(word))
+        else:
+            found.extend(_token(word[i : i + MAX_TOKEN]) for i in range(0, len(word), MAX_TOKEN))
+    return found
+
+
+def _bigrams(run: str) -> list[Token]:
+    run = run.translate(_HALF_KANA)
+    if len(run) == 1:
+        return [Token(run, run, NONE)]
+    return [Token(run[i : i + 2], run[i : i + 2], NONE) for i in range(len(run) - 1)]
+
+
+def stems(text: str) -> list[str]:
+    """The index terms of `text`: what `_analyze` of the node gives."""
+    return [token.stem for token in tokenize(text)]
+
+
+@lru_cache(maxsize=1 << 17)
+def token_id(term: str) -> int:
+    """A stable 32-bit id of a term (CRC-32 of its UTF-8 bytes); 0 is kept for 'no token'."""
+    return crc32(term.encode()) or 1
+
+
+def compact(text: str) -> str:
+    """A model or article number without punctuation, lower case: `MX-500 a` → `mx500a`."""
+    return "".join(c for c in _ascii(text.translate(_WIDTH).lower()) if c.isalnum())
+
+
+def fold(text: str) -> str:
+    """A query or prefix for comparing: NFKC, lower case, marks removed, white space collapsed."""
+    return _ascii(" ".join(unicodedata.normalize("NFKC", text).lower().split()))

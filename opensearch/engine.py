@@ -1,0 +1,258 @@
+"""The interface that both engines implement, and the records that pass through it.
+
+`embedded/` keeps everything in one folder, `cluster.py` talks to OpenSearch. One contract suite runs on both; whatever it
+does not pin down is not part of the interface.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from etalage.core.records import Document, Floats
+from opensearch import fields
+from opensearch.jobs import JobTable
+
+MAX_WINDOW: Final = 10_000
+"""Deepest hit that can be asked for (`start` + `size`), as on OpenSearch."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """What a generation was built with; a change of any of these means a new generation.
+
+    `fingerprint` identifies the encoder of `vec_text` (dimension `dim`); `dim_image` is 0 when no image vectors are
+    supplied.
+    """
+
+    model: str
+    fingerprint: str
+    dim: int
+    dim_image: int = 0
+    schema: int = fields.SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One build of an index. `name` is unique, e.g. `products-000002`; at most one per index is `serving`."""
+
+    name: str
+    index: str
+    spec: IndexSpec
+    serving: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one written document; `reason` is empty when it was stored."""
+
+    id: str
+    reason: str = ""
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """The hashes of a stored document (see `Document`)."""
+
+    content: str
+    encoded: str
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Keeps products whose keyword field (`fields.KEYWORD`) has any of `values`."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Keeps products whose number (`fields.NUMERIC`) lies in [low, high]; a bound may be None, and excluded when
+    `open_low`/`open_high`. Unknown numbers are left out."""
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InStock:
+    """Keeps products whose stock is above zero or unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Keeps the products with these ids."""
+
+    ids: tuple[str, ...]
+
+
+Filter = Term | Range | InStock | Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Orders by a number instead of by score; unknown numbers last, ties by id."""
+
+    name: str
+    descending: bool = False
+
+
+class Lists(StrEnum):
+    """Which candidates are wanted."""
+
+    BOTH = "both"
+    LEXICAL = "lexical"
+    VECTOR = "vector"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One retrieval.
+
+    `text` is the query; empty means every product matches. `vector` float32 [dim] unit length or None (BM25 only).
+    Order of the answer: the `k` nearest by cosine first, then the lexical matches by score, ties by id; `sort` replaces
+    that order. `start` and `size` cut the window. With `Lists.LEXICAL` or `VECTOR` only that list is brought. Query terms
+    are alternatives (OR).
+    """
+
+    text: str
+    vector: Floats | None = None
+    k: int = 100
+    start: int = 0
+    size: int = 200
+    filters: tuple[Filter, ...] = ()
+    facets: tuple[str, ...] = ()
+    sort: Sort | None = None
+    lists: Lists = Lists.BOTH
+    facet_size: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The answer, columns of equal length n in the order of `Request`.
+
+    Attributes:
+        ids: the documents' ids.
+        near: bool [n], whether the document is among the k nearest vectors.
+        lexical: float32 [n], the lexical score (Σ weight × field BM25), 0 without a match.
+        fields: float32 [n, len(fields.TEXT)], BM25 per text field, unweighted, 0 without a match.
+        vectors: int8 [n, dim], the stored text vectors (`records.to_int8`); zero rows where there is none.
+        records: `records.RECORD` [n].
+        titles: the documents' titles.
+        total: lexical matches ∪ k nearest, under the filters.
+        facets: name → [(value, count)], most frequent first, ties by value.
+        generation: the generation that answered.
+    """
+
+    ids: list[str]
+    near: npt.NDArray[np.bool_]
+    lexical: Floats
+    fields: Floats
+    vectors: npt.NDArray[np.int8]
+    records: npt.NDArray[np.void]
+    titles: list[str]
+    total: int
+    generation: str
+    facets: Mapping[str, list[tuple[str, int]]] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+class SearchEngine(ABC):
+    """Stores generations of documents and answers retrievals. Thread-safe for reading.
+
+    Every method may raise `EngineUnavailable` or `EngineTimeout` (retryable) besides what it names.
+    """
+
+    name: str
+
+    @property
+    @abstractmethod
+    def jobs(self) -> JobTable:
+        """The job table (chunks of indexing work)."""
+
+    @abstractmethod
+    def check(self) -> dict[str, Any]:
+        """What the engine is and whether it answers: `{"engine", "version", ...}`."""
+
+    # generations
+    @abstractmethod
+    def create(self, index: str, spec: IndexSpec) -> Generation:
+        """A new, empty generation that does not serve yet."""
+
+    @abstractmethod
+    def generations(self, index: str) -> list[Generation]:
+        """All generations of an index, oldest first."""
+
+    def serving(self, index: str) -> Generation | None:
+        """The generation that answers searches, or None."""
+        return next((g for g in self.generations(index) if g.serving), None)
+
+    @abstractmethod
+    def swap(self, index: str, generation: str) -> None:
+        """Let `generation` serve `index`, in one atomic step. Raises EngineError if it does not exist."""
+
+    @abstractmethod
+    def drop(self, generation: str) -> None:
+        """Delete a generation that does not serve. Raises EngineError if it serves. Unknown names are ignored."""
+
+    # documents
+    @abstractmethod
+    def write(self, generation: str, documents: Sequence[Document]) -> list[Outcome]:
+        """Insert or replace documents, durable on return; one outcome each, in order. A document whose vector has
+        another dimension than the spec's gets a reason and is not stored. Raises EngineError for an unknown
+        generation."""
+
+    @abstractmethod
+    def delete(self, generation: str, ids: Iterable[str]) -> int:
+        """Remove documents; the number that existed."""
+
+    @abstractmethod
+    def ledger(self, generation: str, ids: Sequence[str]) -> dict[str, LedgerRow]:
+        """The hashes of those of `ids` that exist."""
+
+    @abstractmethod
+    def ids(self, generation: str) -> Iterator[str]:
+        """Every document's id, in no particular order (reads what was written, also before `refresh`)."""
+
+    @abstractmethod
+    def get(self, generation: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The sources of those of `ids` that exist."""
+
+    @abstractmethod
+    def count(self, generation: str) -> int:
+        """The number of documents written."""
+
+    @abstractmethod
+    def refresh(self, generation: str) -> None:
+        """Make everything written so far searchable."""
+
+    # search
+    @abstractmethod
+    def candidates(self, index: str, request: Request) -> Candidates:
+        """Retrieve from the serving generation. Raises QueryError for an unknown field or a window past `MAX_WINDOW`,
+        EngineError when the index does not exist, FingerprintMismatch when the vector's dimension differs."""
+
+    # behaviour
+    @abstractmethod
+    def append_events(self, kind: str, documents: Sequence[Mapping[str, Any]]) -> int:
+        """Store UBI documents of `kind` (`queries` or `events`), each with an `id` key; those already stored are
+        skipped. The number added."""
+
+    @abstractmethod
+    def events(self, kind: str, since: str = "") -> Iterator[dict[str, Any]]:
+        """UBI documents of `kind` with `timestamp` ≥ `since`, by timestamp."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release files, threads and connections."""

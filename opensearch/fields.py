@@ -1,0 +1,59 @@
+"""The fields of an index: what each is for, and how the lexical query weighs them. Both engines read this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from etalage.core import records
+
+SCHEMA_VERSION: Final = 1
+"""Raised when documents, analyzers or the mapping change so that an index must be rebuilt."""
+
+K1: Final = 1.2
+B: Final = 0.75
+
+TEXT: Final[Mapping[str, float]] = {
+    "title": 1.0,
+    "model": 1.0,
+    "brand": 0.5,
+    "category": 0.5,
+    "attributes_text": 0.25,
+    "description": 0.25,
+}
+"""Analyzed text fields and their weight in the lexical score, in the order of `Candidates.fields`."""
+
+KEYWORD: Final = ("brand", "category", "language", "currency", "variant_group", "tenant", "attrs")
+"""Exact fields, for term filters and facets. `category` holds each level of the path, `attrs` holds `name=value`."""
+
+NUMERIC: Final = ("price", "list_price", "stock", "rating", "reviews", "popularity", "created")
+"""Numbers, for ranges and sorting (names of the feature record)."""
+
+FACETS: Final = ("brand", "category")
+"""Facets that a search returns unless told otherwise."""
+
+PATH_SEPARATOR: Final = " > "
+
+
+def texts(source: Mapping[str, Any]) -> dict[str, str]:
+    """The analyzed text of each field of `TEXT` for a document's source."""
+    attributes: Mapping[str, Sequence[str]] = source.get("attributes") or {}
+    return {
+        "title": source["title"],
+        "model": " ".join(records.model_numbers(source)),
+        "brand": source.get("brand", ""),
+        "category": " ".join(source.get("category", ())),
+        "attributes_text": " ".join(value for values in attributes.values() for value in values),
+        "description": source.get("description", ""),
+    }
+
+
+def keywords(source: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The exact values of each field of `KEYWORD` for a document's source; empty lists where it has none."""
+    attributes: Mapping[str, Sequence[str]] = source.get("attributes") or {}
+    path = list(source.get("category", ()))
+    single = {name: source.get(name) for name in ("brand", "language", "currency", "variant_group", "tenant")}
+    return {name: [value] if value else [] for name, value in single.items()} | {
+        "category": [PATH_SEPARATOR.join(path[: i + 1]) for i in range(len(path))],
+        "attrs": [f"{name}={value}" for name, values in attributes.items() for value in values],
+    }
