@@ -123,7 +123,7 @@ class Request:
     `text` is the query; empty means every product matches. `vector` float32 [dim] unit length or None (BM25 only).
     Order of the answer: the `k` nearest by cosine first, then the lexical matches by score, ties by id; `sort` replaces
     that order. `start` and `size` cut the window. With `Lists.LEXICAL` or `VECTOR` only that list is brought. Query terms
-    are alternatives (OR).
+    are alternatives (OR). `vector_field` is what `vector` is compared with, `vec_text` or `vec_image`.
     """
 
     text: str
@@ -136,6 +136,7 @@ class Request:
     sort: Sort | None = None
     lists: Lists = Lists.BOTH
     facet_size: int = 10
+    vector_field: str = "vec_text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class Candidates:
         near: bool [n], whether the document is among the k nearest vectors.
         lexical: float32 [n], the lexical score (Σ weight × field BM25), 0 without a match.
         fields: float32 [n, len(fields.TEXT)], BM25 per text field, unweighted, 0 without a match.
-        vectors: int8 [n, dim], the stored text vectors (`records.to_int8`); zero rows where there is none.
+        vectors: int8 [n, dim], the stored vectors of `vector_field` (`records.to_int8`); zero rows where there is none.
         records: `records.RECORD` [n].
         titles: the documents' titles.
         total: lexical matches ∪ k nearest, under the filters.
@@ -228,6 +229,10 @@ class SearchEngine(ABC):
     @abstractmethod
     def get(self, generation: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The sources of those of `ids` that exist."""
+
+    @abstractmethod
+    def vectors(self, generation: str, ids: Sequence[str]) -> dict[str, tuple[Floats | None, Floats | None]]:
+        """The text and image vectors (float32, unit length) of those of `ids` that exist."""
 
     @abstractmethod
     def count(self, generation: str) -> int:

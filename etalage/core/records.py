@@ -139,11 +139,13 @@ def days(moment: str) -> float:
 def to_int8(vectors: Floats) -> npt.NDArray[np.int8]:
     """Unit vectors [.., d] as int8, each scaled so that its largest component is ±127 (cosine is scale-free)."""
     peak = np.abs(vectors).max(axis=-1, keepdims=True)
-    return np.rint(vectors * (127.0 / np.maximum(peak, 1e-12))).astype(np.int8)
+    scaled: npt.NDArray[np.int8] = np.rint(vectors * (127.0 / np.maximum(peak, 1e-12))).astype(np.int8)
+    return scaled
 
 
 def cosine(query: Floats, vectors: npt.NDArray[np.int8]) -> Floats:
     """Cosine of a float32 query [d] with int8 rows [n, d]; 0 for an all-zero row."""
     rows = vectors.astype(np.float32)
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows)) * max(float(np.linalg.norm(query)), 1e-12)
-    return np.divide(rows @ query, norms, out=np.zeros(len(rows), np.float32), where=norms > 0)
+    cosines: Floats = np.divide(rows @ query, norms, out=np.zeros(len(rows), np.float32), where=norms > 0)
+    return cosines

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
 
     candidates: int = Field(200, ge=10, le=1000, description="products brought to the ranker per query")
     neighbours: int = Field(100, ge=1, le=1000, description="vector neighbours among the candidates (k)")
-    exact_limit: int = Field(200_000, ge=0, description="vectors searched exactly up to this many, by HNSW beyond")
+    exact_limit: int = Field(50_000, ge=0, description="vectors searched exactly up to this many, by HNSW beyond")
 
     @field_validator("opensearch_url")
     @classmethod

@@ -134,7 +134,7 @@ def _sentence(kind: Kind, wants: Mapping[str, str], noun: str, rng: random.Rando
         entry = VALUES.get(name, {}).get(value)
         if entry is not None and len(entry.words) > 1 and rng.random() < 0.25:
             word = rng.choice(entry.words[1:])
-        elif entry is None and value.isdigit() or value in {"S", "M", "L", "XL"}:
+        elif (entry is None and value.isdigit()) or value in {"S", "M", "L", "XL"}:
             word = f"size {value}"
         elif entry is None and rng.random() < 0.3 and name == "capacity":
             word = value.replace("GB", " gb").replace("TB", " tb")

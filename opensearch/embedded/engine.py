@@ -1,0 +1,246 @@
+"""The embedded engine: everything in one folder, no server. SQLite is the truth, snapshots answer searches."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+import orjson
+
+from etalage.core import records
+from etalage.core.errors import EngineError
+from etalage.core.records import Document, Floats
+from etalage.core.settings import Settings
+from opensearch import fields
+from opensearch.embedded import postings, snapshot
+from opensearch.embedded.jobs import SqliteJobs
+from opensearch.embedded.store import Store
+from opensearch.engine import Candidates, Generation, IndexSpec, LedgerRow, Outcome, Request, SearchEngine
+from opensearch.jobs import JobTable
+
+_BATCH: Final = 500
+_MAX_ID: Final = 512
+
+
+class EmbeddedEngine(SearchEngine):
+    """An engine over the home folder of `settings`. Any number of processes may read; indexing is one process at a time
+    (`lock.writer`), and SQLite orders the writes of its workers."""
+
+    name = "embedded"
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.home / "engine"
+        self._exact_limit = settings.exact_limit
+        self._store = Store(self._folder)
+        self._jobs = SqliteJobs(self._store)
+        self._open: dict[str, snapshot.Snapshot] = {}
+        self._guard = threading.Lock()
+
+    @property
+    def jobs(self) -> JobTable:
+        return self._jobs
+
+    def check(self) -> dict[str, Any]:
+        mode = self._store.connection().execute("PRAGMA journal_mode").fetchone()[0]
+        return {"engine": self.name, "version": fields.SCHEMA_VERSION, "home": str(self._folder), "journal": mode}
+
+    # generations
+    def create(self, index: str, spec: IndexSpec) -> Generation:
+        with self._store.transaction() as db:
+            last = db.execute(
+                "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'generations'"
+            ).fetchone()[0]
+            name = f"{index}-{last + 1:06d}"
+            db.execute(
+                "INSERT INTO generations (name, idx, spec) VALUES (?, ?, ?)", (name, index, orjson.dumps(asdict(spec)))
+            )
+        return Generation(name, index, spec, serving=False)
+
+    def generations(self, index: str) -> list[Generation]:
+        rows = self._store.connection().execute(
+            "SELECT name, idx, spec, serving FROM generations WHERE idx = ? ORDER BY number", (index,)
+        )
+        return [Generation(name, idx, IndexSpec(**orjson.loads(spec)), bool(on)) for name, idx, spec, on in rows]
+
+    def swap(self, index: str, generation: str) -> None:
+        with self._store.transaction() as db:
+            known = db.execute("SELECT 1 FROM generations WHERE idx = ? AND name = ?", (index, generation)).fetchone()
+            if known is None:
+                raise _unknown(generation)
+            db.execute("UPDATE generations SET serving = 0 WHERE idx = ?", (index,))
+            db.execute("UPDATE generations SET serving = 1 WHERE name = ?", (generation,))
+
+    def drop(self, generation: str) -> None:
+        with self._store.transaction() as db:
+            row = db.execute("SELECT number, serving FROM generations WHERE name = ?", (generation,)).fetchone()
+            if row is not None and row[1]:
+                raise EngineError(
+                    "this generation serves searches", value=generation, remedy="Let another one serve before dropping."
+                )
+            if row is not None:
+                db.execute("DELETE FROM documents WHERE generation = ?", (row[0],))
+                db.execute("DELETE FROM generations WHERE number = ?", (row[0],))
+        shutil.rmtree(self._folder / generation, ignore_errors=True)
+
+    def _number(self, generation: str) -> int:
+        row = (
+            self._store.connection().execute("SELECT number FROM generations WHERE name = ?", (generation,)).fetchone()
+        )
+        if row is None:
+            raise _unknown(generation)
+        return int(row[0])
+
+    # documents
+    def write(self, generation: str, documents: Sequence[Document]) -> list[Outcome]:
+        number = self._number(generation)
+        row = self._store.connection().execute("SELECT spec FROM generations WHERE number = ?", (number,)).fetchone()
+        spec = IndexSpec(**orjson.loads(row[0]))
+        outcomes = [Outcome(document.id, _fault(document, spec)) for document in documents]
+        rows = [
+            (
+                number,
+                one.id,
+                one.content,
+                one.encoded,
+                orjson.dumps(dict(one.source)),
+                postings.analyze(one.source),
+                records.record_of(one.source).tobytes(),
+                _packed(one.vec_text),
+                _packed(one.vec_image),
+            )
+            for one, outcome in zip(documents, outcomes, strict=True)
+            if not outcome.reason
+        ]
+        with self._store.transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            db.execute("UPDATE generations SET seq = seq + 1 WHERE number = ?", (number,))
+        return outcomes
+
+    def delete(self, generation: str, ids: Iterable[str]) -> int:
+        number = self._number(generation)
+        with self._store.transaction() as db:
+            gone = sum(
+                db.execute("DELETE FROM documents WHERE generation = ? AND id = ?", (number, one)).rowcount
+                for one in ids
+            )
+            db.execute("UPDATE generations SET seq = seq + 1 WHERE number = ?", (number,))
+        return gone
+
+    def _select(self, generation: str, ids: Sequence[str], columns: str) -> Iterator[tuple[Any, ...]]:
+        number, db = self._number(generation), self._store.connection()
+        for some in (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)):
+            marks = ",".join("?" * len(some))
+            yield from db.execute(
+                f"SELECT id, {columns} FROM documents WHERE generation = ? AND id IN ({marks})", (number, *some)
+            )
+
+    def ledger(self, generation: str, ids: Sequence[str]) -> dict[str, LedgerRow]:
+        return {row[0]: LedgerRow(row[1], row[2]) for row in self._select(generation, ids, "content, encoded")}
+
+    def ids(self, generation: str) -> Iterator[str]:
+        rows = self._store.connection().execute(
+            "SELECT id FROM documents WHERE generation = ?", (self._number(generation),)
+        )
+        return (row[0] for row in rows)
+
+    def get(self, generation: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return {row[0]: orjson.loads(row[1]) for row in self._select(generation, ids, "source")}
+
+    def vectors(self, generation: str, ids: Sequence[str]) -> dict[str, tuple[Floats | None, Floats | None]]:
+        rows = self._select(generation, ids, "vec_text, vec_image")
+        return {row[0]: (_unpacked(row[1]), _unpacked(row[2])) for row in rows}
+
+    def count(self, generation: str) -> int:
+        row = self._store.connection().execute(
+            "SELECT count(*) FROM documents WHERE generation = ?", (self._number(generation),)
+        )
+        return int(row.fetchone()[0])
+
+    def refresh(self, generation: str) -> None:
+        self._number(generation)
+        snapshot.build(self._store, generation, self._folder / generation, self._exact_limit)
+
+    # search
+    def candidates(self, index: str, request: Request) -> Candidates:
+        return self._snapshot(index).candidates(request)
+
+    def _snapshot(self, index: str) -> snapshot.Snapshot:
+        """The open snapshot of the serving generation; a newer one is opened when `CURRENT` names it."""
+        row = (
+            self._store.connection()
+            .execute("SELECT name FROM generations WHERE idx = ? AND serving = 1", (index,))
+            .fetchone()
+        )
+        if row is None:
+            raise EngineError(
+                "there is no such index", value=index, remedy="Make it with `etalage index FILE`, or check --home."
+            )
+        folder = self._folder / row[0]
+        current = snapshot.read_current(folder)
+        if current is None:
+            self.refresh(row[0])
+            current = snapshot.read_current(folder) or {}
+        opened = self._open.get(index)
+        if opened is None or (opened.generation, opened.name) != (row[0], current["name"]):
+            with self._guard:
+                opened = snapshot.Snapshot(folder / str(current["name"]), row[0])
+                self._open[index] = opened
+        return opened
+
+    # behaviour
+    def append_events(self, kind: str, documents: Sequence[Mapping[str, Any]]) -> int:
+        with self._store.transaction() as db:
+            return sum(
+                db.execute(
+                    "INSERT OR IGNORE INTO events (kind, id, at, body) VALUES (?, ?, ?, ?)",
+                    (kind, one["id"], one.get("timestamp", ""), orjson.dumps(dict(one))),
+                ).rowcount
+                for one in documents
+            )
+
+    def events(self, kind: str, since: str = "") -> Iterator[dict[str, Any]]:
+        rows = self._store.connection().execute(
+            "SELECT body FROM events WHERE kind = ? AND at >= ? ORDER BY at, id", (kind, since)
+        )
+        return (orjson.loads(row[0]) for row in rows)
+
+    def close(self) -> None:
+        self._open.clear()
+        self._store.close()
+
+
+def _unknown(generation: str) -> EngineError:
+    return EngineError("there is no such generation", value=generation, remedy="Index the catalog again.")
+
+
+def _fault(document: Document, spec: IndexSpec) -> str:
+    """Why a document cannot be stored, or an empty string."""
+    if not document.id or len(document.id.encode("utf-8", "surrogatepass")) > _MAX_ID:
+        return f"the id must have 1 to {_MAX_ID} bytes"
+    for name, vector, dim in (
+        ("vec_text", document.vec_text, spec.dim),
+        ("vec_image", document.vec_image, spec.dim_image),
+    ):
+        if vector is None:
+            continue
+        if vector.shape != (dim,):
+            return f"{name} has {vector.shape[0] if vector.ndim == 1 else vector.shape} dimensions, the index has {dim}"
+        if not np.isfinite(vector).all():
+            return f"{name} holds a number that is not finite"
+    return ""
+
+
+def _packed(vector: Floats | None) -> bytes | None:
+    return None if vector is None else records.to_int8(vector).tobytes()
+
+
+def _unpacked(blob: bytes | None) -> Floats | None:
+    if blob is None:
+        return None
+    vector = np.frombuffer(blob, np.int8).astype(np.float32)
+    unit: Floats = vector / max(float(np.linalg.norm(vector)), 1e-12)
+    return unit

@@ -1,0 +1,259 @@
+"""What a search of the embedded engine reads: immutable files derived from the truth, replaced as a whole.
+
+A snapshot is a pure function of a generation's documents. It is written into a temporary folder, flushed, renamed, and only
+then named by the `CURRENT` file, so that a kill at any point leaves the last complete one in place. Readers keep the files
+of an older snapshot mapped until they notice the new one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from etalage.core.errors import EngineError, FingerprintMismatch, QueryError
+from etalage.core.records import RECORD, RECORD_VERSION, Floats
+from etalage.core.text import stems
+from opensearch import fields
+from opensearch.embedded import postings, vectors
+from opensearch.embedded.arrays import mapped
+from opensearch.embedded.columns import Exact, Strings
+from opensearch.embedded.store import Store
+from opensearch.engine import MAX_WINDOW, Candidates, Filter, InStock, Lists, Range, Request, Term
+
+VERSION: Final = 1
+_CURRENT: Final = "CURRENT"
+
+
+def build(store: Store, generation: str, folder: Path, exact_limit: int) -> None:
+    """Make the snapshot of a generation as it is now and let `CURRENT` name it; nothing to do when it is current."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "build.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _build(store, generation, folder, exact_limit)
+
+
+def _build(store: Store, generation: str, folder: Path, exact_limit: int) -> None:
+    db = store.connection()
+    db.execute("BEGIN")
+    try:
+        number, seq, spec = db.execute(
+            "SELECT number, seq, spec FROM generations WHERE name = ?", (generation,)
+        ).fetchone()
+        current = read_current(folder)
+        if current is not None and current["seq"] == seq:
+            return
+        rows = db.execute(
+            "SELECT id, source, terms, record, vec_text, vec_image FROM documents WHERE generation = ? ORDER BY id",
+            (number,),
+        ).fetchall()
+    finally:
+        db.execute("COMMIT")
+    dims = orjson.loads(spec)
+    name = f"{seq:012d}-{uuid4().hex[:8]}"
+    draft = folder / f"draft-{name}"
+    draft.mkdir()
+    try:
+        _write(rows, dims["dim"], dims["dim_image"], draft, exact_limit)
+        _flush(draft)
+        draft.rename(folder / name)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    _publish(folder, {"version": VERSION, "record": RECORD_VERSION, "seq": seq, "name": name, "documents": len(rows)})
+
+
+def _write(rows: list[tuple[Any, ...]], dim: int, dim_image: int, folder: Path, exact_limit: int) -> None:
+    sources = [orjson.loads(row[1]) for row in rows]
+    Strings.build([row[0] for row in rows], folder, "ids")
+    Strings.build([source["title"] for source in sources], folder, "titles")
+    postings.build([row[2] for row in rows], folder)
+    np.save(folder / "records.npy", np.frombuffer(b"".join(row[3] for row in rows), RECORD))
+    for name, width, column in (("vec_text", dim, 4), ("vec_image", dim_image, 5)):
+        matrix = np.zeros((len(rows), width), np.int8)
+        for number, row in enumerate(rows):
+            if row[column]:
+                matrix[number] = np.frombuffer(row[column], np.int8)
+        vectors.Vectors.build(matrix, folder, name, exact_limit)
+    exact = [fields.keywords(source) for source in sources]
+    for name in fields.KEYWORD:
+        Exact.build([values[name] for values in exact], folder, f"exact-{name}")
+
+
+def _flush(folder: Path) -> None:
+    for path in [*folder.iterdir(), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+def _publish(folder: Path, manifest: Mapping[str, object]) -> None:
+    """Let `CURRENT` name a snapshot, then remove the folders that no manifest named since the one before it."""
+    before = read_current(folder)
+    draft = folder / f"{_CURRENT}.{uuid4().hex[:8]}"
+    with open(draft, "wb") as file:
+        file.write(orjson.dumps(manifest))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(folder / _CURRENT)
+    keep = {manifest["name"], before["name"] if before else None}
+    for path in folder.iterdir():
+        if path.is_dir() and path.name not in keep:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def read_current(folder: Path) -> dict[str, object] | None:
+    """The manifest that `CURRENT` holds, or None before the first snapshot.
+
+    Raises:
+        EngineError: it was written by another version.
+    """
+    try:
+        manifest: dict[str, object] = orjson.loads((folder / _CURRENT).read_bytes())
+    except FileNotFoundError:
+        return None
+    if (manifest.get("version"), manifest.get("record")) != (VERSION, RECORD_VERSION):
+        raise EngineError(
+            "the index was written by another version of Etalage",
+            value=f"snapshot {manifest.get('version')}, this one reads {VERSION}",
+            remedy="Index the catalog again with `etalage index FILE --full`.",
+        )
+    return manifest
+
+
+class Snapshot:
+    """An open snapshot. Thread-safe: nothing changes after opening."""
+
+    def __init__(self, folder: Path, generation: str) -> None:
+        self.generation, self.name = generation, folder.name
+        self._ids = Strings(folder, "ids")
+        self._titles = Strings(folder, "titles")
+        self.size = len(self._ids)
+        self._records = mapped(folder / "records.npy")
+        self._postings = postings.Postings(folder, self.size)
+        self._vectors = {name: vectors.Vectors(folder, name) for name in ("vec_text", "vec_image")}
+        self._exact = {name: Exact(folder, f"exact-{name}") for name in fields.KEYWORD}
+        self._numbers = {name: np.ascontiguousarray(self._records[name]) for name in fields.NUMERIC}
+        self._weights = np.fromiter(fields.TEXT.values(), np.float32)
+
+    def candidates(self, request: Request) -> Candidates:
+        """Answer one retrieval; see `SearchEngine.candidates`."""
+        _check(request)
+        mask = self._mask(request.filters)
+        terms = stems(request.text)
+        scores = self._postings.scores(terms)
+        lexical = self._weights @ scores
+        matched = self._matched(request, lexical, mask)
+        near = self._near(request, mask)
+        union = matched.copy()
+        union[near] = True
+        window = self._order(request, lexical, matched, near, union)[request.start : request.start + request.size]
+        is_near = np.zeros(self.size, bool)
+        is_near[near] = True
+        return Candidates(
+            ids=[self._ids[row] for row in window.tolist()],
+            near=is_near[window],
+            lexical=np.where(matched[window], lexical[window], 0).astype(np.float32),
+            fields=np.ascontiguousarray(scores[:, window].T),
+            vectors=self._vectors[request.vector_field].rows[window],
+            records=self._records[window],
+            titles=[self._titles[row] for row in window.tolist()],
+            total=int(union.sum()),
+            generation=self.generation,
+            facets={name: self._exact[name].counts(union, request.facet_size) for name in request.facets},
+        )
+
+    def _mask(self, filters: tuple[Filter, ...]) -> npt.NDArray[np.bool_] | None:
+        mask: npt.NDArray[np.bool_] | None = None
+        for one in filters:
+            passed = self._passed(one)
+            mask = passed if mask is None else mask & passed
+        return mask
+
+    def _passed(self, one: Filter) -> npt.NDArray[np.bool_]:
+        passed: npt.NDArray[np.bool_]
+        if isinstance(one, Term):
+            return self._exact[one.name].mask(one.values, self.size)
+        if isinstance(one, InStock):
+            stock = self._numbers["stock"]
+            passed = np.isnan(stock) | (stock > 0)
+            return passed
+        if isinstance(one, Range):
+            numbers = self._numbers[one.name]
+            passed = ~np.isnan(numbers)
+            if one.low is not None:
+                passed &= numbers > np.float32(one.low) if one.open_low else numbers >= np.float32(one.low)
+            if one.high is not None:
+                passed &= numbers < np.float32(one.high) if one.open_high else numbers <= np.float32(one.high)
+            return passed
+        mask = np.zeros(self.size, bool)
+        rows = [row for value in one.ids if (row := self._ids.find(value)) is not None]
+        mask[rows] = True
+        return mask
+
+    def _matched(self, request: Request, lexical: Floats, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+        if request.lists is Lists.VECTOR:
+            return np.zeros(self.size, bool)
+        matched = lexical > 0 if request.text else np.ones(self.size, bool)
+        return matched if mask is None else matched & mask
+
+    def _near(self, request: Request, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.int64]:
+        if request.vector is None or request.lists is Lists.LEXICAL:
+            return np.zeros(0, np.int64)
+        column = self._vectors[request.vector_field]
+        if column.rows.shape[1] != len(request.vector):
+            raise FingerprintMismatch(
+                f"the query's vector has {len(request.vector)} dimensions, {request.vector_field} has"
+                f" {column.rows.shape[1]}",
+                value=self.generation,
+                remedy="Search with the encoder that the index was built with, or index again with `--full`.",
+            )
+        return column.nearest(request.vector, request.k, mask)
+
+    def _order(
+        self,
+        request: Request,
+        lexical: Floats,
+        matched: npt.NDArray[np.bool_],
+        near: npt.NDArray[np.int64],
+        union: npt.NDArray[np.bool_],
+    ) -> npt.NDArray[np.int64]:
+        """Rows in the order of the answer, at least as deep as the window."""
+        deep = request.start + request.size
+        if request.sort is not None:
+            numbers = self._numbers[request.sort.name]
+            keys = np.where(np.isnan(numbers), -np.inf, numbers if request.sort.descending else -numbers)
+            rows = np.flatnonzero(union)
+            return rows[vectors.top(keys[rows], min(deep, len(rows)))]
+        rest = matched.copy()
+        rest[near] = False
+        rows = np.flatnonzero(rest)
+        return np.concatenate([near, rows[vectors.top(lexical[rows], min(deep, len(rows)))]])
+
+
+def _check(request: Request) -> None:
+    """Raise QueryError for what cannot be answered."""
+    if request.start < 0 or request.size < 0 or request.start + request.size > MAX_WINDOW:
+        raise QueryError(
+            f"a search reaches at most hit {MAX_WINDOW}",
+            value=f"from {request.start}, size {request.size}",
+            remedy="Ask for less, or narrow the search with filters.",
+        )
+    asked: list[tuple[str, str, tuple[str, ...]]] = [
+        ("filter", one.name, fields.KEYWORD) for one in request.filters if isinstance(one, Term)
+    ]
+    asked += [("range", one.name, fields.NUMERIC) for one in request.filters if isinstance(one, Range)]
+    asked += [("facet", name, fields.KEYWORD) for name in request.facets]
+    asked += [("sort", request.sort.name, fields.NUMERIC)] if request.sort else []
+    asked += [("vector", request.vector_field, ("vec_text", "vec_image"))]
+    for use, name, known in asked:
+        if name not in known:
+            raise QueryError(f"there is no field to {use} by", value=name, remedy=f"Use one of: {', '.join(known)}.")

@@ -1,0 +1,132 @@
+"""The truth of the embedded engine: one SQLite database in WAL mode.
+
+Documents, generations, the job table and behaviour live here; everything a search reads (`snapshot.py`) is derived from it
+and can be made again. Each generation counts its operations (`seq`), so that a snapshot knows whether it is current.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from etalage.core.errors import EngineError, EngineTimeout, EngineUnavailable
+
+VERSION: Final = 1
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS generations (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE NOT NULL, idx TEXT NOT NULL, spec BLOB NOT NULL,
+    serving INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX IF NOT EXISTS one_serving ON generations (idx) WHERE serving = 1;
+CREATE TABLE IF NOT EXISTS documents (
+    generation INTEGER NOT NULL REFERENCES generations (number) ON DELETE CASCADE, id TEXT NOT NULL,
+    content TEXT NOT NULL, encoded TEXT NOT NULL, source BLOB NOT NULL, terms BLOB NOT NULL, record BLOB NOT NULL,
+    vec_text BLOB, vec_image BLOB, PRIMARY KEY (generation, id));
+CREATE TABLE IF NOT EXISTS jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, idx TEXT NOT NULL, generation TEXT NOT NULL,
+    source TEXT NOT NULL, state TEXT NOT NULL, chunks INTEGER NOT NULL, plan BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS chunks (
+    job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, number INTEGER NOT NULL, state TEXT NOT NULL,
+    owner TEXT NOT NULL DEFAULT '', until REAL NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0,
+    payload BLOB NOT NULL, result BLOB, reason TEXT NOT NULL DEFAULT '', PRIMARY KEY (job, number));
+CREATE TABLE IF NOT EXISTS events (
+    kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS events_at ON events (kind, at);
+"""
+
+
+class Store:
+    """Connections to the database of one home: one per thread, made on first use."""
+
+    def __init__(self, folder: Path, *, patience: float = 30.0) -> None:
+        """`patience` is how long, in seconds, a write waits for another process's transaction.
+
+        Raises:
+            EngineUnavailable: the folder cannot be written or the file is not a database.
+            EngineError: the database was written by another version.
+        """
+        self.folder = folder
+        self.path = folder / "truth.db"
+        self._patience = patience
+        self._local = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EngineUnavailable(
+                f"the home cannot be created ({error.strerror})", value=folder, remedy="Choose another with --home."
+            ) from error
+        with self.transaction() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, VERSION):
+                raise EngineError(
+                    f"the home was written by version {version} of the store, this one reads {VERSION}",
+                    value=self.path,
+                    remedy="Index the catalog again into a new --home.",
+                )
+        if version == 0:
+            with self.transaction() as db:
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection, in autocommit mode."""
+        db: sqlite3.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            try:
+                db = sqlite3.connect(self.path, timeout=self._patience, isolation_level=None, check_same_thread=False)
+                db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.Error as error:
+                raise unavailable(error, self.path) from error
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA foreign_keys = ON")
+            self._local.db = db
+            with self._guard:
+                self._open.append(db)
+        return db
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction, durable when the block ends, undone when it raises.
+
+        Raises:
+            EngineTimeout: another process kept the database locked for longer than the patience.
+            EngineUnavailable: the database cannot be read or written.
+        """
+        db = self.connection()
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise unavailable(error, self.path) from error
+        try:
+            yield db
+            db.execute("COMMIT")
+        except BaseException as error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise unavailable(error, self.path) from error
+            raise
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._guard:
+            for db in self._open:
+                db.close()
+            self._open.clear()
+        self._local = threading.local()
+
+
+def unavailable(error: sqlite3.Error, path: Path) -> EngineError:
+    """The store's error for a SQLite error: a timeout when it was locked, else unavailable."""
+    if "locked" in str(error) or "busy" in str(error):
+        return EngineTimeout("the home stayed locked by another process", value=path, remedy="Try again.")
+    return EngineUnavailable(
+        f"the home's database cannot be used ({error})", value=path, remedy="Check the disk, or use another --home."
+    )
