@@ -1,0 +1,53 @@
+"""Bring the candidates of a query from the engine, and say how near each is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from etalage.core.records import Floats, cosine
+from opensearch.engine import Candidates, Request, SearchEngine
+from ranker import fuse
+from ranker.query import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """Candidates with what every later step needs; columns of length n in the engine's order.
+
+    Attributes:
+        candidates: what the engine answered.
+        cosines: float32 [n], cosine with the query, 0 without a vector.
+        fused: float32 [n], the hybrid score.
+    """
+
+    query: Query
+    candidates: Candidates
+    cosines: Floats
+    fused: Floats
+
+    def first(self, size: int) -> Retrieved:
+        """The first `size` candidates alone, fused among themselves."""
+        found = self.candidates
+        cut = replace(
+            found,
+            ids=found.ids[:size],
+            near=found.near[:size],
+            lexical=found.lexical[:size],
+            fields=found.fields[:size],
+            vectors=found.vectors[:size],
+            records=found.records[:size],
+            titles=found.titles[:size],
+        )
+        return fuse_candidates(self.query, cut, self.cosines[:size])
+
+
+def candidates(engine: SearchEngine, index: str, query: Query, request: Request) -> Retrieved:
+    """Answer `request`, then compute cosines and the fused score."""
+    found = engine.candidates(index, request)
+    cosines = found.lexical * 0 if request.vector is None else cosine(request.vector, found.vectors)
+    return fuse_candidates(query, found, cosines)
+
+
+def fuse_candidates(query: Query, found: Candidates, cosines: Floats) -> Retrieved:
+    """Candidates with their cosines and the hybrid score."""
+    return Retrieved(query, found, cosines, fuse.hybrid(found.lexical, cosines, found.near & found.vectors.any(axis=1)))

@@ -1,0 +1,246 @@
+"""The search flow: understand → encode → retrieve → fuse → features → rerank → answer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from etalage.core.encoders import Encoder
+from etalage.core.errors import EngineError, FingerprintMismatch, ModelError
+from etalage.core.records import Floats
+from opensearch import fields
+from opensearch.engine import Filter, Lists, Request, SearchEngine, Sort
+from ranker import explain, features, retrieve
+from ranker.query import Query, understand
+from ranker.rerank import Ranker
+from ranker.retrieve import Retrieved
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One search: what to find and which hits of the answer to return. An empty `q` browses by popularity."""
+
+    q: str
+    size: int = 10
+    start: int = 0
+    filters: tuple[Filter, ...] = ()
+    sort: Sort | None = None
+    facets: tuple[str, ...] = fields.FACETS
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One result. `parts` say where its score comes from (`explain.parts`)."""
+
+    id: str
+    score: float
+    title: str
+    parts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of a search. `degraded` names the steps that failed and were done without; `timings` are milliseconds
+    per stage."""
+
+    total: int
+    hits: list[Hit]
+    facets: Mapping[str, list[tuple[str, int]]]
+    degraded: tuple[str, ...]
+    took_ms: float
+    timings: Mapping[str, float] = field(default_factory=dict)
+    generation: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as the command line and HTTP give it."""
+        return {
+            "total": self.total,
+            "hits": [{"id": hit.id, "score": hit.score, "title": hit.title, "parts": hit.parts} for hit in self.hits],
+            "facets": {
+                name: [{"value": value, "count": count} for value, count in values]
+                for name, values in self.facets.items()
+            },
+            "degraded": list(self.degraded),
+            "took_ms": self.took_ms,
+            "timings": dict(self.timings),
+        }
+
+
+class Searcher:
+    """Searches one index. Thread-safe; made once by a door, used for every request.
+
+    Args:
+        encoder: of the index's vectors; None searches by words only (`degraded: ["vectors"]`).
+        ranker: None keeps the fused order (`degraded: ["rerank"]`).
+        window: candidates that are re-ranked.
+        neighbours: vector neighbours among them (k).
+    """
+
+    def __init__(
+        self,
+        engine: SearchEngine,
+        index: str,
+        encoder: Encoder | None,
+        ranker: Ranker | None,
+        *,
+        window: int = 200,
+        neighbours: int = 100,
+    ) -> None:
+        self.engine, self.index, self.encoder, self.ranker = engine, index, encoder, ranker
+        self.window, self.neighbours = window, neighbours
+        self._verified: set[str] = set()
+
+    def search(self, ask: Ask) -> Answer:
+        """Answer a search.
+
+        Raises:
+            QueryError: the query is too long, or names an unknown field.
+            FingerprintMismatch: the index was built with another encoder.
+            EngineError: the engine failed.
+        """
+        clock = Clock()
+        query = understand(ask.q)
+        clock.lap("understand")
+        degraded: list[str] = []
+        vector = self._encode(query, degraded)
+        clock.lap("encode")
+        retrieved = self._retrieve(ask, query, vector)
+        clock.lap("retrieve")
+        ranked = min(self.window, len(retrieved.candidates.ids)) if query.text and ask.sort is None else 0
+        head = retrieved if ranked == len(retrieved.candidates.ids) else retrieved.first(ranked)
+        matrix, scores = self._rank(head, ask.start < self.window, degraded, clock)
+        order = self._order(ask, head, scores, len(retrieved.candidates.ids))
+        hits = self._hits(ask, retrieved, head, order, matrix, scores)
+        clock.lap("answer")
+        found = retrieved.candidates
+        return Answer(found.total, hits, found.facets, tuple(degraded), clock.total(), clock.laps, found.generation)
+
+    def _encode(self, query: Query, degraded: list[str]) -> Floats | None:
+        if not query.text:
+            return None
+        if self.encoder is None:
+            degraded.append("vectors")
+            return None
+        try:
+            return self.encoder.encode([query.text], kind="query")[0]
+        except ModelError as error:
+            log.warning("searching without vectors: %s", error)
+            degraded.append("vectors")
+            return None
+
+    def _retrieve(self, ask: Ask, query: Query, vector: Floats | None) -> Retrieved:
+        """The whole window for a page inside it; past it, just the page, in the engine's order, which continues it."""
+        past = ask.start >= self.window or not query.text or ask.sort is not None
+        start, size = (ask.start, ask.size) if past else (0, max(self.window, ask.start + ask.size))
+        sort = ask.sort or (None if query.text else Sort("popularity", descending=True))
+        request = Request(
+            query.text, vector, self.neighbours, start, size, ask.filters, ask.facets, sort, self._lists(ask, query)
+        )
+        retrieved = retrieve.candidates(self.engine, self.index, query, request)
+        if ask.sort is not None and vector is not None and not retrieved.candidates.total:
+            request = Request(query.text, vector, self.neighbours, start, size, ask.filters, ask.facets, sort)
+            retrieved = retrieve.candidates(self.engine, self.index, query, request)
+        self._verify(retrieved.candidates.generation)
+        return retrieved
+
+    @staticmethod
+    def _lists(ask: Ask, query: Query) -> Lists:
+        """Sorted by a number, the farthest neighbour could come first, so only the words decide what is found."""
+        return Lists.LEXICAL if ask.sort is not None or not query.text else Lists.BOTH
+
+    def _verify(self, generation: str) -> None:
+        if self.encoder is None or generation in self._verified:
+            return
+        serving = next((one for one in self.engine.generations(self.index) if one.name == generation), None)
+        if serving is None:
+            raise EngineError("the index changed during the search", value=generation, remedy="Search again.")
+        if serving.spec.fingerprint != self.encoder.fingerprint:
+            raise FingerprintMismatch(
+                f"the index was encoded by {serving.spec.model} ({serving.spec.fingerprint}), queries by"
+                f" {self.encoder.name} ({self.encoder.fingerprint})",
+                value=self.index,
+                remedy="Index the catalog again with `etalage index FILE`, or set ETALAGE_TEXT_MODEL back.",
+            )
+        self._verified.add(generation)
+
+    def _rank(
+        self, head: Retrieved, wanted: bool, degraded: list[str], clock: Clock
+    ) -> tuple[Floats | None, Floats | None]:
+        """The feature matrix and the ranker's scores of the window; None when there is nothing to rank or no ranker."""
+        if not head.candidates.ids or not wanted:
+            return None, None
+        if self.ranker is None:
+            degraded.append("rerank")
+            return None, None
+        matrix = features.matrix(head)
+        clock.lap("features")
+        try:
+            scores = self.ranker.score(matrix)
+        except ModelError as error:
+            log.warning("keeping the fused order: %s", error)
+            degraded.append("rerank")
+            return matrix, None
+        clock.lap("rerank")
+        return matrix, scores
+
+    def _order(self, ask: Ask, head: Retrieved, scores: Floats | None, size: int) -> list[int]:
+        """Rows of the page, in order."""
+        if not head.candidates.ids or ask.start >= self.window:
+            return list(range(min(ask.size, size)))
+        final = head.fused if scores is None else scores
+        order = [*by_score(final, head.candidates.ids), *range(len(head.candidates.ids), size)]
+        return order[ask.start : ask.start + ask.size]
+
+    def _hits(
+        self,
+        ask: Ask,
+        retrieved: Retrieved,
+        head: Retrieved,
+        order: list[int],
+        matrix: Floats | None,
+        scores: Floats | None,
+    ) -> list[Hit]:
+        found, page = retrieved.candidates, []
+        final = 1.0 / (1.0 + np.exp(-scores.astype(np.float64))) if scores is not None else head.fused
+        described = explain.parts(retrieved, scores, order)
+        for row, parts in zip(order, described, strict=True):
+            inside = ask.start < self.window and row < len(head.candidates.ids)
+            if ask.explain and inside and matrix is not None:
+                parts["features"] = explain.features(matrix, row)
+                if self.ranker is not None and scores is not None:
+                    parts["families"] = explain.families(self.ranker, matrix, row)
+            page.append(Hit(found.ids[row], round(float(final[row]), 6) if inside else 0.0, found.titles[row], parts))
+        return page
+
+
+class Clock:
+    """Milliseconds per stage."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """Give the time since the last lap to a stage."""
+        now = time.perf_counter()
+        self.laps[name] = round((now - self._last) * 1000, 3)
+        self._last = now
+
+    def total(self) -> float:
+        """Milliseconds since the start."""
+        return round((time.perf_counter() - self._start) * 1000, 3)
+
+
+def by_score(scores: npt.NDArray[np.floating[Any]], ids: list[str]) -> list[int]:
+    """Positions by descending score, ties by id."""
+    values = scores.tolist()
+    return sorted(range(len(ids)), key=lambda row: (-values[row], ids[row]))

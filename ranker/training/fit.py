@@ -1,0 +1,237 @@
+"""Fit the ranker: a small network on top of the hybrid score, with a listwise loss, kept where validation is best.
+
+The network starts as the hybrid order (a learnt multiple of the fused score plus a linear part) and learns what to change
+(residual), so that little data cannot make it much worse than where it starts. Loss: softmax cross-entropy against the gains
+(ListNet, Cao et al. 2007; for graded gains Bruch et al. 2019).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+
+from etalage.core import onnx
+from etalage.core.errors import ModelError
+from etalage.core.records import Floats
+from ranker import metrics
+from ranker.features import NAMES
+from ranker.search import by_score
+from ranker.training.dataset import Group
+
+_CLIP: Final = 4.0
+_FUSED: Final = NAMES.index("fused")
+_BATCH: Final = 32
+_PATIENCE: Final = 10
+_EPOCHS: Final = 80
+_MAX_SCORE_GAP: Final = 1e-3
+_MIN_RANK: Final = 0.98
+_MAX_NDCG_GAP: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One way to fit: hidden units (0: linear), weight decay, dropout, learning rate."""
+
+    hidden: int
+    decay: float
+    dropout: float = 0.1
+    rate: float = 3e-3
+
+
+RECIPES: Final = (Recipe(0, 1e-3), Recipe(16, 1e-2), Recipe(32, 1e-2), Recipe(64, 3e-2, 0.2), Recipe(32, 1e-1, 0.3))
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted ranker: the torch module, its recipe, and its nDCG@10 on the validation queries."""
+
+    module: Any
+    recipe: Recipe
+    validation: float
+
+    def score(self, matrix: Floats) -> Floats:
+        """Scores float32 [n] by torch."""
+        torch = onnx.extra("torch")
+        with torch.no_grad():
+            scores: Floats = self.module(torch.from_numpy(matrix)).numpy().reshape(-1)
+        return scores
+
+
+def fit(train: Sequence[Group], validation: Sequence[Group], *, minutes: float = 5.0, seed: int = 0) -> Fitted:
+    """The best of `RECIPES` by nDCG@10 on the validation queries; stops early when `minutes` are over.
+
+    Raises:
+        ConfigError: torch is not installed.
+        ModelError: no training query has a relevant candidate.
+    """
+    useful = [group for group in train if group.gains.max(initial=0) > 0]
+    if not useful or not validation:
+        raise ModelError(
+            "there are too few judged queries to train on",
+            value=f"{len(useful)} with a relevant candidate",
+            remedy="Judge more queries, and check that their docids are in the index.",
+        )
+    deadline = time.monotonic() + minutes * 60
+    best: Fitted | None = None
+    for number, recipe in enumerate(RECIPES):
+        if best is not None and time.monotonic() > deadline:
+            break
+        share = (deadline - time.monotonic()) / (len(RECIPES) - number)
+        fitted = _fit(recipe, useful, validation, time.monotonic() + share, seed)
+        if best is None or fitted.validation > best.validation:
+            best = fitted
+    if best is None:
+        raise ModelError("no model was fitted", value=minutes, remedy="Give more --minutes.")
+    return best
+
+
+def _fit(recipe: Recipe, train: Sequence[Group], validation: Sequence[Group], deadline: float, seed: int) -> Fitted:
+    torch = onnx.extra("torch")
+    torch.manual_seed(seed)
+    rows = np.concatenate([group.features for group in train])
+    module = network(recipe, rows.mean(axis=0), rows.std(axis=0))
+    steps = math.ceil(len(train) / _BATCH)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.rate, total_steps=steps * _EPOCHS + 1)
+    batches = _Batches(train, torch)
+    fitted = Fitted(module, recipe, 0.0)
+    best, state, waited = mean_ndcg(validation, fitted.score), _copy(module), 0
+    for epoch in range(_EPOCHS):
+        module.train()
+        for features, gains, mask in batches.epoch(seed + epoch):
+            optimizer.zero_grad()
+            scores = module(features).squeeze(-1).masked_fill(~mask, -1e9)
+            target = gains / gains.sum(dim=1, keepdim=True)
+            loss = -(target * torch.log_softmax(scores, dim=1)).sum(dim=1).mean()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+        module.eval()
+        found = mean_ndcg(validation, fitted.score)
+        waited = 0 if found > best else waited + 1
+        if found > best:
+            best, state = found, _copy(module)
+        if waited >= _PATIENCE or time.monotonic() > deadline:
+            break
+    module.load_state_dict(state)
+    return Fitted(module, recipe, best)
+
+
+def network(recipe: Recipe, mean: Floats, deviation: Floats) -> Any:
+    """The torch module: features float32 [.., F] → scores [.., 1]."""
+    torch = onnx.extra("torch")
+    nn = torch.nn
+
+    class Residual(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("mean", torch.from_numpy(mean.astype(np.float32)))
+            self.register_buffer("scale", torch.from_numpy((1 / np.maximum(deviation, 0.05)).astype(np.float32)))
+            self.fused = nn.Parameter(torch.tensor(6.0))
+            self.linear = nn.Linear(len(NAMES), 1)
+            nn.init.zeros_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
+            self.hidden = None
+            if recipe.hidden:
+                last = nn.Linear(recipe.hidden, 1)
+                nn.init.zeros_(last.weight)
+                self.hidden = nn.Sequential(
+                    nn.Linear(len(NAMES), recipe.hidden), nn.ReLU(), nn.Dropout(recipe.dropout), last
+                )
+
+        def forward(self, features: Any) -> Any:
+            scaled = ((features - self.mean) * self.scale).clamp(-_CLIP, _CLIP)
+            scores = self.fused * features[..., _FUSED : _FUSED + 1] + self.linear(scaled)
+            return scores if self.hidden is None else scores + self.hidden(scaled)
+
+    return Residual().eval()
+
+
+class _Batches:
+    """Padded batches of groups."""
+
+    def __init__(self, groups: Sequence[Group], torch: Any) -> None:
+        self._groups, self._torch = groups, torch
+
+    def epoch(self, seed: int) -> Any:
+        """Batches (features [b, n, F], gains [b, n], mask [b, n]) in random order."""
+        order = np.random.default_rng(seed).permutation(len(self._groups))
+        for start in range(0, len(order), _BATCH):
+            chosen = [self._groups[at] for at in order[start : start + _BATCH]]
+            longest = max(len(group.ids) for group in chosen)
+            features = np.zeros((len(chosen), longest, len(NAMES)), np.float32)
+            gains = np.zeros((len(chosen), longest), np.float32)
+            mask = np.zeros((len(chosen), longest), bool)
+            for row, group in enumerate(chosen):
+                size = len(group.ids)
+                features[row, :size], gains[row, :size], mask[row, :size] = group.features, group.gains, True
+            yield tuple(self._torch.from_numpy(array) for array in (features, gains, mask))
+
+
+def _copy(module: Any) -> dict[str, Any]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def mean_ndcg(groups: Sequence[Group], score: Callable[[Floats], Floats]) -> float:
+    """Mean nDCG@10 of the groups' candidates ordered by a scorer."""
+    return float(np.mean([ndcg_of(group, score(group.features)) for group in groups])) if groups else 0.0
+
+
+def ndcg_of(group: Group, scores: Floats) -> float:
+    """nDCG@10 of a group's candidates in the order of `scores`, ties by id."""
+    return metrics.ndcg([group.ids[row] for row in by_score(scores, group.ids)[:10]], group.ratings)
+
+
+def export(fitted: Fitted, recorded: Sequence[Group]) -> tuple[bytes, dict[str, float]]:
+    """The int8 ONNX model and the parity figures, after comparing trainer, fp32 and int8 on recorded requests.
+
+    Raises:
+        ModelError: scores or nDCG@10 differ by more than the gate allows; the figures are in the message.
+    """
+    torch = onnx.extra("torch")
+    with TemporaryDirectory() as folder:
+        fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        onnx.export(
+            fitted.module,
+            (torch.zeros(2, len(NAMES)),),
+            fp32,
+            inputs=("features",),
+            outputs=("scores",),
+            dynamic={"features": {0: "n"}, "scores": {0: "n"}},
+        )
+        onnx.quantize(fp32, int8)
+        figures = _parity(fitted, onnx.session(fp32), onnx.session(int8), recorded)
+        return int8.read_bytes(), figures
+
+
+def _parity(fitted: Fitted, fp32: Any, int8: Any, recorded: Sequence[Group]) -> dict[str, float]:
+    def by(session: Any) -> Callable[[Floats], Floats]:
+        return lambda matrix: onnx.run(session, {"features": matrix})[0].reshape(-1)
+
+    gaps = [float(np.abs(by(fp32)(one.features) - fitted.score(one.features)).max()) for one in recorded]
+    ranks = [onnx.rank_correlation(by(fp32)(one.features), by(int8)(one.features)) for one in recorded]
+    ndcg = {name: mean_ndcg(recorded, score) for name, score in (("fp32", by(fp32)), ("int8", by(int8)))}
+    figures = {
+        "max_abs_fp32": max(gaps),
+        "rank_int8": float(np.mean(ranks)),
+        "ndcg_fp32": ndcg["fp32"],
+        "ndcg_int8": ndcg["int8"],
+    }
+    if (
+        figures["max_abs_fp32"] > _MAX_SCORE_GAP
+        or figures["rank_int8"] < _MIN_RANK
+        or abs(ndcg["fp32"] - ndcg["int8"]) > _MAX_NDCG_GAP
+    ):
+        raise ModelError(
+            "the exported ranker does not score as the trained one",
+            value=", ".join(f"{name} {value:.4g}" for name, value in figures.items()),
+            remedy="Train again with another --seed.",
+        )
+    return {name: round(value, 5) for name, value in figures.items()}

@@ -1,0 +1,163 @@
+"""Train, compare, export and save: the training flow and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from etalage.core import artifact, onnx
+from etalage.core.encoders import Encoder
+from etalage.core.errors import ConfigError, ModelError
+from etalage.core.records import Floats
+from opensearch.engine import SearchEngine
+from ranker import metrics
+from ranker.features import NAMES, contract_hash
+from ranker.rerank import Ranker
+from ranker.training import dataset, fit
+from ranker.training.dataset import Group
+from ranker.training.judgments import Judgments
+
+_TRAIN, _VALIDATION = 0.64, 0.16
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to train. `before` is the ranker in use: a new one that is worse does not replace it unless `force`."""
+
+    window: int = 200
+    neighbours: int = 100
+    minutes: float = 5.0
+    seed: int = 0
+    force: bool = False
+    trained_on: str = ""
+    before: Ranker | None = None
+
+
+def train(
+    engine: SearchEngine,
+    index: str,
+    encoder: Encoder,
+    judgments: Judgments,
+    root: Path,
+    plan: Plan,
+    progress: Callable[[Iterable[str]], Iterable[str]] = lambda queries: queries,
+) -> dict[str, Any]:
+    """Train on most queries, report on queries kept apart, and make the model current below `root`.
+
+    Returns:
+        `{ranker, saved, queries: {train, validation, test}, test: {arm: nDCG@10}, significance, parity, recipe}`.
+
+    Raises:
+        ModelError: too few queries, or the exported model failed its parity gate.
+    """
+    groups = dataset.build(
+        engine, index, encoder, judgments.qrels, window=plan.window, neighbours=plan.neighbours, progress=progress
+    )
+    parts = dataset.split(groups, (_TRAIN, _VALIDATION), plan.seed)
+    if min(map(len, parts)) < 1:
+        raise ModelError(
+            "there are too few judged queries to train on", value=len(groups), remedy="Judge at least ten queries."
+        )
+    training, validation, test = parts
+    fitted = fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed)
+    model, parity = fit.export(fitted, test)
+    arms = compare(training, validation, test, _scorer(model), plan)
+    report = _report(arms, parts, parity, fitted)
+    manifest = _manifest(model, [*training, *validation], report, plan)
+    better = plan.force or "before" not in arms or np.mean(arms["ranked"]) >= np.mean(arms["before"])
+    if better:
+        artifact.save(root, manifest, model)
+    return {"ranker": manifest.name, "saved": bool(better), **report}
+
+
+def _scorer(model: bytes) -> Callable[[Floats], Floats]:
+    session = onnx.session(model)
+    return lambda matrix: onnx.run(session, {"features": matrix})[0].reshape(-1)
+
+
+def compare(
+    training: Sequence[Group],
+    validation: Sequence[Group],
+    test: Sequence[Group],
+    score: Callable[[Floats], Floats],
+    plan: Plan,
+) -> dict[str, list[float]]:
+    """nDCG@10 per test query of the new model and what it must beat, on the same candidates."""
+    generator = np.random.default_rng(plan.seed)
+    arms = {
+        "random": [fit.ndcg_of(one, generator.random(len(one.ids), np.float32)) for one in test],
+        "bm25": [fit.ndcg_of(one, one.lexical) for one in test],
+        "hybrid": [fit.ndcg_of(one, one.fused) for one in test],
+        "ranked": [fit.ndcg_of(one, score(one.features)) for one in test],
+        "oracle": [fit.ndcg_of(one, one.gains) for one in test],
+    }
+    trees = _lightgbm(training, validation, plan.seed)
+    if trees is not None:
+        arms["lightgbm"] = [fit.ndcg_of(one, trees(one.features)) for one in test]
+    before = plan.before
+    seen = set(before.manifest.queries) if before is not None else set()
+    # A model is compared with the one before on queries that neither was trained on.
+    if before is not None and not any(artifact.query_hash(one.query) in seen for one in test):
+        arms["before"] = [fit.ndcg_of(one, before.score(one.features)) for one in test]
+    return arms
+
+
+def _lightgbm(training: Sequence[Group], validation: Sequence[Group], seed: int) -> Callable[[Floats], Floats] | None:
+    """LambdaMART on the same rows, as a yardstick; None when LightGBM is not installed."""
+    try:
+        lightgbm = onnx.extra("lightgbm")
+    except ConfigError:
+        return None
+    rows = np.concatenate([one.features for one in training])
+    # LightGBM wants integer labels; quarter ratings keep fractions.
+    labels = [np.rint(4 * np.log2(1 + one.gains)).astype(int) for one in training]
+    sets = lightgbm.Dataset(rows, np.concatenate(labels), group=[len(one.ids) for one in training])
+    held = lightgbm.Dataset(
+        np.concatenate([one.features for one in validation]),
+        np.concatenate([np.rint(4 * np.log2(1 + one.gains)).astype(int) for one in validation]),
+        group=[len(one.ids) for one in validation],
+        reference=sets,
+    )
+    top = max(int(label.max()) for label in [*labels, np.array([4])]) + 64
+    parameters = {
+        "objective": "lambdarank", "metric": "ndcg", "eval_at": [10], "learning_rate": 0.05, "num_leaves": 15,
+        "min_data_in_leaf": 50, "seed": seed, "verbosity": -1, "num_threads": 2, "deterministic": True,
+        "label_gain": [2 ** (number / 4) - 1 for number in range(top)],
+    }  # fmt: skip
+    booster = lightgbm.train(
+        parameters, sets, 300, valid_sets=[held], callbacks=[lightgbm.early_stopping(30, verbose=False)]
+    )
+    return lambda matrix: np.asarray(booster.predict(matrix), np.float32)
+
+
+def _report(
+    arms: dict[str, list[float]], parts: Sequence[Sequence[Group]], parity: dict[str, float], fitted: fit.Fitted
+) -> dict[str, Any]:
+    sizes = dict(zip(("train", "validation", "test"), map(len, parts), strict=True))
+    against = [name for name in ("random", "bm25", "hybrid", "lightgbm", "before") if name in arms]
+    return {
+        "queries": sizes,
+        "test": {name: round(float(np.mean(values)), 4) for name, values in arms.items()},
+        "significance": {f"ranked - {name}": metrics.significance(arms["ranked"], arms[name]) for name in against},
+        "validation": round(fitted.validation, 4),
+        "parity": parity,
+        "recipe": {"hidden": fitted.recipe.hidden, "decay": fitted.recipe.decay, "dropout": fitted.recipe.dropout},
+    }
+
+
+def _manifest(model: bytes, used: Sequence[Group], report: dict[str, Any], plan: Plan) -> artifact.Manifest:
+    digest = sha256(model).hexdigest()
+    return artifact.Manifest(
+        name=f"ranker-{digest[:12]}",
+        features=NAMES,
+        contract=contract_hash(),
+        model_hash=digest,
+        queries=tuple(sorted({artifact.query_hash(one.query) for one in used})),
+        metrics=report,
+        trained_on=plan.trained_on,
+    )
