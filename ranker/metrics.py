@@ -51,4 +51,4 @@ def significance(a: Sequence[float], b: Sequence[float], seed: int = 0) -> dict[
         extreme += (
             int((np.abs((signs * difference).mean(axis=1)) >= abs(mean) - 1e-12).sum()) if len(difference) else 1000
         )
-    return {"difference": round(mean, 4), "p": round((extreme + 1) / (_ROUNDS + 1), 4)}
+    return {"difference": round(mean, 4), "p": round((extreme + 1) / (_ROUNDS + 1), 5)}

@@ -104,7 +104,9 @@ def record_of(source: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.void]]:
     # The leaf of the path says most, so it comes first.
     _put(record["category"], [stem for part in reversed(source.get("category", ())) for stem in text.stems(part)])
     attributes: Mapping[str, Sequence[str]] = source.get("attributes") or {}
-    _put(record["attributes"], [stem for name in attributes for value in attributes[name] for stem in text.stems(value)])
+    _put(
+        record["attributes"], [stem for name in attributes for value in attributes[name] for stem in text.stems(value)]
+    )
     _put(record["models"], [text.compact(number) for number in model_numbers(source)])
     record["description_length"] = min(len(source.get("description", "").split()), 65535)
     for name in ("price", "list_price", "stock", "rating", "reviews", "popularity"):

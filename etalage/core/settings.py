@@ -87,4 +87,6 @@ def load(**overrides: Any) -> Settings:
         name = str(first["loc"][0]) if first["loc"] else "settings"
         source = f"--{name.replace('_', '-')}" if name in given else f"ETALAGE_{name.upper()}"
         message = str(first["msg"]).removeprefix("Value error, ")
-        raise ConfigError(f"{source} is not valid ({message})", value=first.get("input"), remedy="Correct it.") from None
+        raise ConfigError(
+            f"{source} is not valid ({message})", value=first.get("input"), remedy="Correct it."
+        ) from None

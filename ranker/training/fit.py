@@ -195,20 +195,66 @@ def export(fitted: Fitted, recorded: Sequence[Group]) -> tuple[bytes, dict[str, 
     Raises:
         ModelError: scores or nDCG@10 differ by more than the gate allows; the figures are in the message.
     """
-    torch = onnx.extra("torch")
+    helper = onnx.extra("onnx")
     with TemporaryDirectory() as folder:
         fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        onnx.export(
-            fitted.module,
-            (torch.zeros(2, len(NAMES)),),
-            fp32,
-            inputs=("features",),
-            outputs=("scores",),
-            dynamic={"features": {0: "n"}, "scores": {0: "n"}},
-        )
+        helper.save(graph(fitted.module), str(fp32))
         onnx.quantize(fp32, int8)
         figures = _parity(fitted, onnx.session(fp32), onnx.session(int8), recorded)
         return int8.read_bytes(), figures
+
+
+def graph(module: Any) -> Any:
+    """The ONNX model of a fitted network: `features` float32 [n, F] → `scores` float32 [n, 1].
+
+    The fused score's own path stays in floating point; the matrix products are what quantization turns to int8.
+    """
+    helper, numpy_helper = onnx.extra("onnx.helper"), onnx.extra("onnx.numpy_helper")
+    weights = {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
+    constants: dict[str, Any] = {
+        "mean": weights["mean"],
+        "scale": weights["scale"],
+        "low": np.float32(-_CLIP),
+        "high": np.float32(_CLIP),
+        "column": np.array([_FUSED], np.int64),
+        "multiple": weights["fused"].reshape(1),
+    }
+    nodes = [
+        helper.make_node("Sub", ["features", "mean"], ["centred"]),
+        helper.make_node("Mul", ["centred", "scale"], ["scaled"]),
+        helper.make_node("Clip", ["scaled", "low", "high"], ["inputs"]),
+        helper.make_node("Gather", ["features", "column"], ["hybrid"], axis=1),
+        helper.make_node("Mul", ["hybrid", "multiple"], ["base"]),
+    ]
+
+    def dense(name: str, source: str, target: str) -> None:
+        constants[f"{name}.w"] = np.ascontiguousarray(weights[f"{name}.weight"].T)
+        constants[f"{name}.b"] = weights[f"{name}.bias"]
+        nodes.append(helper.make_node("MatMul", [source, f"{name}.w"], [f"{name}.product"], name=name))
+        nodes.append(helper.make_node("Add", [f"{name}.product", f"{name}.b"], [target]))
+
+    dense("linear", "inputs", "straight")
+    sums = ["base", "straight"]
+    if "hidden.0.weight" in weights:
+        dense("hidden.0", "inputs", "layer")
+        nodes.append(helper.make_node("Relu", ["layer"], ["active"]))
+        dense("hidden.3", "active", "bent")
+        sums.append("bent")
+    nodes.append(helper.make_node("Sum", sums, ["scores"]))
+    kind = onnx.extra("onnx").TensorProto.FLOAT
+    model = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "ranker",
+            [helper.make_tensor_value_info("features", kind, ["n", len(NAMES)])],
+            [helper.make_tensor_value_info("scores", kind, ["n", 1])],
+            [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", onnx.OPSET)],
+        ir_version=8,
+    )
+    onnx.extra("onnx.checker").check_model(model)
+    return model
 
 
 def _parity(fitted: Fitted, fp32: Any, int8: Any, recorded: Sequence[Group]) -> dict[str, float]:
