@@ -289,7 +289,48 @@ BRANDS: Final[Mapping[str, str]] = {
 }
 """Pool → invented brands; a brand's first letters begin its model numbers."""
 
-LINES: Final[tuple[str, ...]] = ("Osby", "Marit", "Elska", "Torvi", "Linnea", "Sigrun", "Alba", "Vesper", "Juniper", "Calla", "Otto", "Freja", "Bodil", "Arlo", "Nelly", "Rune", "Saga", "Ivo", "Odette", "Bruno", "Greta", "Hugo", "Selma", "Tilda", "Viggo", "Wilma", "Yara", "Zita", "Castor", "Delia", "Enzo", "Flora", "Gaia", "Hazel", "Iris", "Jasper", "Koa", "Lotta", "Milo", "Nova")
+LINES: Final[tuple[str, ...]] = (
+    "Osby",
+    "Marit",
+    "Elska",
+    "Torvi",
+    "Linnea",
+    "Sigrun",
+    "Alba",
+    "Vesper",
+    "Juniper",
+    "Calla",
+    "Otto",
+    "Freja",
+    "Bodil",
+    "Arlo",
+    "Nelly",
+    "Rune",
+    "Saga",
+    "Ivo",
+    "Odette",
+    "Bruno",
+    "Greta",
+    "Hugo",
+    "Selma",
+    "Tilda",
+    "Viggo",
+    "Wilma",
+    "Yara",
+    "Zita",
+    "Castor",
+    "Delia",
+    "Enzo",
+    "Flora",
+    "Gaia",
+    "Hazel",
+    "Iris",
+    "Jasper",
+    "Koa",
+    "Lotta",
+    "Milo",
+    "Nova",
+)
 """Names of product lines, for goods without a model number."""
 
 DEALS: Final[tuple[str, ...]] = ("cheap", "premium")

@@ -26,7 +26,9 @@ IN_TITLE: Final[Mapping[str, float]] = {
 IN_ATTRIBUTES: Final = 0.72
 """How often a facet is filled in as an attribute. `use` never is: it is prose."""
 
-_SMALL: Final = frozenset(["a", "an", "and", "by", "cm", "for", "in", "incl.", "kg", "m", "ml", "mm", "of", "on", "the", "to", "with"])
+_SMALL: Final = frozenset(
+    ["a", "an", "and", "by", "cm", "for", "in", "incl.", "kg", "m", "ml", "mm", "of", "on", "the", "to", "with"]
+)
 _ATTRIBUTE_NAMES: Final = {"audience": "gender", "feature": "features"}
 _BEFORE: Final = ("audience", "size", "feature", "pattern", "colour", "material", "connectivity")
 _AFTER: Final = ("capacity", "use")

@@ -81,9 +81,7 @@ def _placed(
     return points
 
 
-def _put(
-    pen: ImageDraw.ImageDraw, form: str, points: list[tuple[float, float]], width: float, fill: RGB | int
-) -> None:
+def _put(pen: ImageDraw.ImageDraw, form: str, points: list[tuple[float, float]], width: float, fill: RGB | int) -> None:
     if form == "r":
         pen.rounded_rectangle(points, radius=width, fill=fill)
     elif form == "e":

@@ -262,8 +262,10 @@ def _slip(text: str, rng: random.Random) -> str:
     at = max(range(len(words)), key=lambda i: len(words[i]))
     word = words[at]
     i = rng.randrange(1, max(2, len(word) - 1))
-    swapped, dropped, doubled = word[: i - 1] + word[i] + word[i - 1] + word[i + 1 :], word[:i] + word[i + 1 :], (
-        word[:i] + word[i] + word[i:]
+    swapped, dropped, doubled = (
+        word[: i - 1] + word[i] + word[i - 1] + word[i + 1 :],
+        word[:i] + word[i + 1 :],
+        (word[:i] + word[i] + word[i:]),
     )
     words[at] = rng.choice((swapped, dropped, doubled))
     return " ".join(words)
@@ -288,5 +290,3 @@ def split(queries: Sequence[Query], held_out: float = 0.3, seed: int = 0) -> tup
         return int.from_bytes(digest, "big") / 2**64 < held_out
 
     return [query for query in queries if not away(query)], [query for query in queries if away(query)]
-
-
