@@ -245,7 +245,7 @@ class SearchEngine(ABC):
     # search
     @abstractmethod
     def candidates(self, index: str, request: Request) -> Candidates:
-        """Retrieve from the serving generation. Raises QueryError for an unknown field or a window past `MAX_WINDOW`,
+        """Retrieve from the serving generation of `index`, or from the generation of that name. Raises QueryError for an unknown field or a window past `MAX_WINDOW`,
         EngineError when the index does not exist, FingerprintMismatch when the vector's dimension differs."""
 
     # behaviour

@@ -98,6 +98,11 @@ class JobTable(ABC):
         """Give a held chunk back (waiting) to be retried, or make it dead with the reason."""
 
     @abstractmethod
+    def release(self, job: str, owner: str | None = None) -> None:
+        """Give back what a dead owner holds, at once. With no owner, every lease: then the attempts start anew too, since
+        the command that counted them is gone."""
+
+    @abstractmethod
     def available(self, job: str, limit: int = 1000) -> Sequence[int]:
         """Chunks that can be leased now: waiting or with an expired lease, by number."""
 

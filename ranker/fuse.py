@@ -1,4 +1,4 @@
-"""Fusion of the lexical and the vector list, as OpenSearch's `normalization-processor` does it: min-max, arithmetic mean."""
+"""Fusion of the lexical and the vector score: normalized over the candidates, arithmetic mean."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import numpy.typing as npt
 from etalage.core.records import Floats
 
 FLOOR: Final = 0.001
-"""What the lowest score of a list becomes, so that being in a list always counts."""
-
-_DEPTH: Final = 100
+"""What the lowest score becomes, so that having one always counts (as OpenSearch's `normalization-processor` does)."""
 
 
 def min_max(scores: Floats, among: npt.NDArray[np.bool_]) -> Floats:
@@ -25,24 +23,20 @@ def min_max(scores: Floats, among: npt.NDArray[np.bool_]) -> Floats:
     return scaled
 
 
-def hybrid(lexical: Floats, cosines: Floats, near: npt.NDArray[np.bool_]) -> Floats:
-    """The fused score of each candidate, float32 [n] in [0, 1].
+def hybrid(lexical: Floats, cosines: Floats, encoded: npt.NDArray[np.bool_]) -> Floats:
+    """The fused score of each candidate, float32 [n] in [0, 1]: half BM25 by its largest, half min-max cosine.
+
+    Both scores of every candidate are known, so that each counts in full, whichever list brought the candidate; a node's
+    `hybrid` query counts a score as 0 where the other list's top did not hold the document.
 
     Args:
         lexical: combined BM25 [n], 0 without a match.
         cosines: cosine with the query [n].
-        near: which candidates are among the nearest vectors [n].
+        encoded: which candidates have a vector [n].
     """
-    return np.float32(0.5) * (min_max(lexical, top_lexical(lexical)) + min_max(cosines, near))
-
-
-def top_lexical(lexical: Floats, depth: int = _DEPTH) -> npt.NDArray[np.bool_]:
-    """Which candidates are in the lexical list: the `depth` best with a score above zero."""
-    among = lexical > 0
-    if int(among.sum()) > depth:
-        cut = np.partition(lexical, len(lexical) - depth)[len(lexical) - depth]
-        among &= lexical >= cut
-    return among
+    peak = float(lexical.max(initial=0.0))
+    words = lexical / np.float32(peak) if peak > 0 else lexical
+    return np.float32(0.5) * (words + min_max(cosines, encoded))
 
 
 def ranks(scores: Floats, among: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from etalage.core.records import Floats, cosine
 from opensearch.engine import Candidates, Request, SearchEngine
 from ranker import fuse
@@ -50,4 +52,4 @@ def candidates(engine: SearchEngine, index: str, query: Query, request: Request)
 
 def fuse_candidates(query: Query, found: Candidates, cosines: Floats) -> Retrieved:
     """Candidates with their cosines and the hybrid score."""
-    return Retrieved(query, found, cosines, fuse.hybrid(found.lexical, cosines, found.near & found.vectors.any(axis=1)))
+    return Retrieved(query, found, cosines, fuse.hybrid(found.lexical, cosines, np.any(found.vectors, axis=1)))

@@ -172,7 +172,7 @@ class EmbeddedEngine(SearchEngine):
         """The open snapshot of the serving generation; a newer one is opened when `CURRENT` names it."""
         row = (
             self._store.connection()
-            .execute("SELECT name FROM generations WHERE idx = ? AND serving = 1", (index,))
+            .execute("SELECT name FROM generations WHERE (idx = ? AND serving = 1) OR name = ?", (index, index))
             .fetchone()
         )
         if row is None:

@@ -93,6 +93,19 @@ class SqliteJobs(JobTable):
                 ("waiting" if retry else "dead", reason, job, number, owner),
             )
 
+    def release(self, job: str, owner: str | None = None) -> None:
+        with self._store.transaction() as db:
+            if owner is None:
+                db.execute(
+                    "UPDATE chunks SET state = 'waiting', attempt = 0, until = 0 WHERE job = ? AND state = 'leased'",
+                    (job,),
+                )
+                return
+            db.execute(
+                "UPDATE chunks SET state = 'waiting', until = 0 WHERE job = ? AND state = 'leased' AND owner = ?",
+                (job, owner),
+            )
+
     def available(self, job: str, limit: int = 1000) -> Sequence[int]:
         rows = self._store.connection().execute(
             "SELECT number FROM chunks WHERE job = ? AND (state = 'waiting' OR (state = 'leased' AND until <= ?))"

@@ -1,0 +1,67 @@
+"""A product as the engines store it: plain JSON, the text that is encoded, and the hashes of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields as dataclass_fields
+from hashlib import sha256
+from typing import Any, Final
+
+import numpy as np
+import orjson
+
+from etalage.core import records
+from etalage.core.records import Document, Floats, Product
+
+_DESCRIPTION: Final = 200
+"""Characters of the description that are encoded: what a product is stands at its beginning."""
+
+
+def source(product: Product) -> dict[str, Any]:
+    """The product as plain JSON values; what is empty is left out, as is the image vector."""
+    values = {one.name: getattr(product, one.name) for one in dataclass_fields(product) if one.name != "vec_image"}
+    kept = {name: value for name, value in values.items() if value is not None and value != "" and len_of(value)}
+    if "created_at" in kept:
+        kept["created"] = round(records.days(product.created_at), 4)
+    return kept
+
+
+def len_of(value: object) -> bool:
+    """Whether a value says something: a number always does, a collection when it holds anything."""
+    return bool(value) if isinstance(value, (tuple, dict)) else True
+
+
+def passage(values: Mapping[str, Any]) -> str:
+    """The text of a document that is encoded: title, brand unless the title has it, category, start of the description."""
+    title, brand = values["title"], values.get("brand", "")
+    parts = [title]
+    if brand and brand.lower() not in title.lower():
+        parts.append(brand)
+    if values.get("category"):
+        parts.append(" ".join(values["category"][-2:]))
+    if values.get("description"):
+        parts.append(values["description"][:_DESCRIPTION])
+    return ". ".join(parts)
+
+
+def hashes(values: Mapping[str, Any], fingerprint: str, image: bytes) -> tuple[str, str]:
+    """The document's hashes (content, encoded): of everything, and of what its vectors are computed from."""
+    encoded = sha256(b"\0".join([passage(values).encode(), fingerprint.encode(), image])).hexdigest()[:20]
+    content = sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS) + encoded.encode()).hexdigest()[:20]
+    return content, encoded
+
+
+def document(
+    values: Mapping[str, Any], content: str, encoded: str, text: Floats | None, image: Floats | None
+) -> Document:
+    """The document of a source with its vectors."""
+    return Document(values["id"], values, content, encoded, text, image)
+
+
+def unit(vector: tuple[float, ...] | list[float]) -> Floats | None:
+    """A vector scaled to unit length, float32; None when it is empty."""
+    if not vector:
+        return None
+    array = np.asarray(vector, np.float64)
+    scaled: Floats = (array / np.linalg.norm(array)).astype(np.float32)
+    return scaled

@@ -1,0 +1,125 @@
+"""Read a feed, row by row: CSV, TSV or JSON Lines, gzipped or not, told apart by content."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any, Final
+
+import orjson
+
+from etalage.core.errors import CatalogError
+
+_REMEDY: Final = "Give a CSV, TSV or JSON Lines file in UTF-8, gzipped or not."
+_SNIFF: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its line in the file (of a CSV record, the last), its values by column, or why it cannot be read."""
+
+    line: int
+    values: dict[str, Any]
+    fault: str = ""
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of the file. Raises CatalogError when it cannot be read."""
+    total = sha256()
+    with _binary(path) as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+def read(path: Path) -> Iterator[Row]:
+    """The rows of a feed, streaming.
+
+    Raises:
+        CatalogError: the file is missing, empty, binary or not UTF-8; it says where.
+    """
+    with _binary(path) as raw:
+        magic = raw.read(2)
+        raw.seek(0)
+        stream = gzip.open(raw) if magic == b"\x1f\x8b" else raw
+        try:
+            yield from _rows(stream, path)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise CatalogError(f"the gzipped feed is damaged ({error})", value=path, remedy=_REMEDY) from None
+        except UnicodeDecodeError as error:
+            wrong = error.object[error.start : error.start + 20]
+            raise CatalogError("the feed is not UTF-8 text", value=f"{path} ({wrong!r})", remedy=_REMEDY) from None
+
+
+def _binary(path: Path) -> IO[bytes]:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise CatalogError(
+            f"the feed cannot be read ({error.strerror})", value=path, remedy="Check the path."
+        ) from None
+
+
+def _rows(stream: Any, path: Path) -> Iterator[Row]:
+    buffered = io.BufferedReader(stream, _SNIFF)
+    head = buffered.peek(_SNIFF)[:_SNIFF]
+    if b"\x00" in head:
+        raise CatalogError("the feed is a binary file", value=path, remedy=_REMEDY)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not start:
+        raise CatalogError("the feed is empty", value=path, remedy=_REMEDY)
+    if start[:1] == b"[":
+        raise CatalogError("the feed is one JSON array", value=path, remedy="Write one object a line (JSON Lines).")
+    text = io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="")
+    yield from _json_lines(text) if start[:1] == b"{" else _delimited(text, start, path)
+
+
+def _json_lines(text: io.TextIOWrapper) -> Iterator[Row]:
+    for line, content in enumerate(text, 1):
+        if not content.strip():
+            continue
+        try:
+            values = orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            yield Row(line, {}, f"is not JSON ({error}): {content.strip()[:80]}")
+            continue
+        if isinstance(values, dict):
+            yield Row(line, values)
+        else:
+            yield Row(line, {}, f"is not a JSON object: {content.strip()[:80]}")
+
+
+def _delimited(text: io.TextIOWrapper, start: bytes, path: Path) -> Iterator[Row]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    first = start.split(b"\n", 1)[0]
+    delimiter = max("\t,;|", key=lambda one: first.count(one.encode()))
+    lines = csv.reader(text, delimiter=delimiter)
+    header = [name.strip() for name in next(lines, [])]
+    repeated = {name for name in header if header.count(name) > 1}
+    if repeated or not all(header):
+        raise CatalogError(
+            "the header has a column without a name" if not repeated else "the header names a column twice",
+            value=", ".join(sorted(repeated)) or first.decode("utf-8", "replace"),
+            remedy="Give each column its own name.",
+        )
+    while True:
+        try:
+            row = next(lines, None)
+        except csv.Error as error:
+            yield Row(lines.line_num, {}, f"is not CSV ({error})")
+            continue
+        if row is None:
+            return
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
+            yield Row(lines.line_num, {}, f"has {len(row)} cells, the header {len(header)}: {delimiter.join(row)[:80]}")
+            continue
+        yield Row(lines.line_num, dict(zip(header, row, strict=True)))

@@ -1,0 +1,96 @@
+"""Build the parts that settings name: engine, encoder, searcher, completer. Only doors and workers call this."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from autocomplete.complete import Completer
+
+from etalage.core.encoders import Encoder, models
+from etalage.core.errors import EtalageError, ModelError
+from etalage.core.settings import Settings
+from opensearch.engine import SearchEngine
+from ranker import rerank
+from ranker.evaluate import Evaluator
+from ranker.rerank import Ranker
+from ranker.search import Searcher
+
+log = logging.getLogger(__name__)
+
+
+def engine_of(settings: Settings) -> SearchEngine:
+    """The engine: embedded unless an OpenSearch URL is set. Raises EngineError when it cannot be opened."""
+    if settings.embedded:
+        from opensearch.embedded import EmbeddedEngine
+
+        return EmbeddedEngine(settings)
+    from opensearch.cluster import ClusterEngine
+
+    return ClusterEngine(settings)
+
+
+def encoder_of(settings: Settings) -> Encoder:
+    """The text encoder, exported on first use where that is possible. Raises ModelError, ModelNotFound, ConfigError."""
+    return models.ensure(settings)
+
+
+def ranker_of(settings: Settings) -> Ranker | None:
+    """The home's ranker or the packaged one; None, with a warning in the log, when neither can be used."""
+    try:
+        return rerank.load(settings.home)
+    except ModelError as error:
+        log.warning("ranking is off: %s", error)
+        return None
+
+
+def searcher_of(settings: Settings, engine: SearchEngine) -> Searcher:
+    """What answers searches of `settings.index`. Without its encoder it searches by words and says so (`degraded`)."""
+    encoder: Encoder | None
+    try:
+        encoder = encoder_of(settings)
+    except EtalageError as error:
+        log.warning("vectors are off: %s", error)
+        encoder = None
+    return Searcher(
+        engine,
+        settings.index,
+        encoder,
+        ranker_of(settings),
+        window=settings.candidates,
+        neighbours=settings.neighbours,
+    )
+
+
+def evaluator_of(settings: Settings, engine: SearchEngine) -> Evaluator:
+    """What measures the arms of `settings.index`."""
+    reasons: dict[str, str] = {}
+    encoder: Encoder | None = None
+    ranker: Ranker | None = None
+    try:
+        encoder = encoder_of(settings)
+    except EtalageError as error:
+        reasons = dict.fromkeys(("vector", "hybrid", "ranked"), str(error))
+    try:
+        ranker = rerank.load(settings.home)
+    except ModelError as error:
+        reasons.setdefault("ranked", str(error))
+    return Evaluator(
+        engine,
+        settings.index,
+        encoder,
+        ranker,
+        window=settings.candidates,
+        neighbours=settings.neighbours,
+        reasons=reasons,
+    )
+
+
+def completions_folder(settings: Settings) -> Path:
+    """Where the completions of `settings.index` are kept."""
+    return settings.home / "completions" / settings.index
+
+
+def completer_of(settings: Settings) -> Completer:
+    """What completes prefixes. Raises EngineError before completions were built."""
+    return Completer.open(completions_folder(settings))

@@ -1,0 +1,41 @@
+"""The tasks: ids in, one call. What they need is built once per worker process, after the fork."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import lru_cache
+
+from celery import shared_task
+
+from etalage.core.encoders import Encoder
+from etalage.core.settings import Settings, load
+from indexer import reindex
+from opensearch.engine import SearchEngine
+from workers import parts
+
+
+@lru_cache(maxsize=1)
+def _settings() -> Settings:
+    return load()
+
+
+@lru_cache(maxsize=1)
+def _engine() -> SearchEngine:
+    return parts.engine_of(_settings())
+
+
+@lru_cache(maxsize=1)
+def _encoder() -> Encoder:
+    return parts.encoder_of(_settings())
+
+
+def owner() -> str:
+    """Who holds a lease: this host and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@shared_task(name="etalage.index_chunk")
+def index_chunk(job: str, number: int) -> None:
+    """Work on one chunk of a job, unless another worker holds it or it is done."""
+    reindex.work(_engine(), _encoder(), job, number, owner(), _settings().lease)
