@@ -29,6 +29,7 @@ _POLL: Final = 0.1
 _RESEND: Final = 5.0
 _IDLE_LIMIT: Final = 300.0
 _DEATHS: Final = 5
+_AHEAD: Final = 16
 
 
 def index_feed(
@@ -140,7 +141,7 @@ def _revive(engine: SearchEngine, job: Job, own: OwnWorker, deaths: int) -> None
 def _wake(engine: SearchEngine, job: Job, app: Celery, settings: Settings, sent: dict[int, float]) -> None:
     """Send a message for each chunk that can be leased and was not announced lately; a repeated one does no harm."""
     now = time.monotonic()
-    due = [number for number in engine.jobs.available(job.id) if now - sent.get(number, -_RESEND) >= _RESEND]
+    due = [number for number in engine.jobs.available(job.id, _AHEAD) if now - sent.get(number, -_RESEND) >= _RESEND]
     with _broker(settings):
         for number in due:
             app.send_task("etalage.index_chunk", (job.id, number), queue=QUEUE, retry=False)
