@@ -49,7 +49,7 @@ def index_feed(
         engine = parts.engine_of(settings)
         try:
             encoder = parts.encoder_of(settings)
-            app = _connected(settings)
+            app = reachable(settings)
             job = reindex.plan(
                 engine, encoder, settings.index, path, options, lambda stage, done: report(stage, done, 0)
             )
@@ -62,7 +62,7 @@ def index_feed(
             engine.close()
 
 
-def _connected(settings: Settings) -> Celery:
+def reachable(settings: Settings) -> Celery:
     """The application, after its broker was reached. Raises EngineUnavailable."""
     app = make_app(settings)
     with _broker(settings), app.connection_for_write() as connection:

@@ -1,0 +1,134 @@
+"""`etalage index`, `etalage events import`: what goes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from etalage.cli.options import Home, Index, Json, engine_for, err, out, print_json, settings_of
+from etalage.core.errors import ConfigError
+from indexer.reindex import Options
+from workers import behaviour, coordinate
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's commands."""
+    app.command("index")(index)
+    events = typer.Typer(help="Shoppers' behaviour (UBI 1.3.0).", no_args_is_help=True)
+    events.command("import")(import_events)
+    app.add_typer(events, name="events")
+
+
+def index(
+    file: Annotated[Path, typer.Argument(help="CSV, TSV or JSON Lines, gzipped or not: the whole catalog.")],
+    index: Index = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="FIELD=COLUMN, e.g. title=name or price=cost:major; repeatable.")
+    ] = None,
+    max_bad: Annotated[
+        str, typer.Option("--max-bad", help="Bad rows that are put up with: a share or a count.")
+    ] = "5%",
+    full: Annotated[bool, typer.Option("--full", help="Build a new generation even where a diff would do.")] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Index a full feed: it replaces the catalog. Run again after an interruption, it goes on where it stopped."""
+    settings = settings_of(home, index)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    options = Options(
+        overrides=overrides(mapping or []),
+        max_bad=max_bad,
+        full=full,
+        chunk=settings.chunk,
+        quarantine=settings.home / "quarantine.jsonl",
+    )
+    with bar() as report:
+        summary = coordinate.index_feed(settings, file, options, report)
+    if json:
+        print_json(summary)
+        return
+    show_summary(summary, settings.home)
+
+
+def overrides(given: list[str]) -> dict[str, str]:
+    """`--map` options as field → column. Raises ConfigError."""
+    pairs = {}
+    for one in given:
+        name, equals, column = one.partition("=")
+        if not equals:
+            raise ConfigError("--map wants FIELD=COLUMN", value=one, remedy="For instance --map title=product_name.")
+        pairs[name.strip()] = column.strip()
+    return pairs
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on stderr with rate and time left; yields what to call with (stage, done, total)."""
+    columns = (
+        TextColumn("{task.description:>8}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total or None, rate="")
+            task = progress.tasks[tasks[stage]]
+            unit = "rows" if stage == "read" else "chunks"
+            rate = f"{task.speed:,.0f} {unit}/s" if task.speed else ""
+            progress.update(tasks[stage], completed=done, total=total or None, rate=rate)
+
+        yield report
+
+
+def show_summary(summary: Mapping[str, Any], home: Path) -> None:
+    """The result of indexing for people."""
+    mapping = summary["mapping"]
+    table = Table("field", "column", box=None)
+    for name, column in mapping["columns"].items():
+        table.add_row(name, f"{column} ({mapping['price_unit']} units)" if name == "price" else column)
+    out.print(table)
+    if mapping["attributes"]:
+        out.print(f"and {mapping['attributes']} columns as attributes")
+    if mapping["unused"]:
+        out.print(f"not used: {', '.join(mapping['unused'][:20])} (take one with --map FIELD=COLUMN)")
+    counts = ", ".join(
+        f"{summary[name]:,} {name}" for name in ("read", "indexed", "unchanged", "removed", "quarantined")
+    )
+    out.print(f"{summary['generation']}: {counts} in {summary['seconds']} s")
+    if summary["quarantined"]:
+        out.print(f"quarantined rows and reasons: {home / 'quarantine.jsonl'}")
+
+
+def import_events(
+    file: Annotated[Path, typer.Argument(help="UBI queries and events: JSON Lines or `_bulk`, gzipped or not.")],
+    max_bad: Annotated[str, typer.Option("--max-bad", help="Bad lines that are put up with.")] = "5%",
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Store what shoppers did and build completions from it."""
+    settings = settings_of(home, index)
+    with engine_for(settings) as engine:
+        result = behaviour.import_events(engine, settings, file, max_bad=max_bad)
+    if json:
+        print_json(result)
+        return
+    made = result["completions"]
+    out.print(
+        f"{result['read']:,} read, {result['added']:,} new, {result['quarantined']:,} refused, {result['seconds']} s"
+    )
+    out.print(
+        f"{made['completions']:,} completions ({made['from_log']:,} from queries); dropped texts: {made['dropped']}"
+    )

@@ -1,0 +1,84 @@
+"""What `etalage doctor` looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from etalage.core.errors import EngineError, EtalageError
+from etalage.core.settings import Settings
+from ranker import rerank
+from workers import parts
+
+
+def plain(record: Any) -> dict[str, Any]:
+    """A dataclass as JSON values."""
+    return asdict(record) if is_dataclass(record) and not isinstance(record, type) else dict(record)
+
+
+def run(settings: Settings) -> list[dict[str, Any]]:
+    """`{part, ok, detail}` for the home, engine, index, encoder, ranker, completions and broker."""
+    checks: dict[str, Callable[[], str]] = {
+        "home": lambda: _home(settings),
+        "engine": lambda: _engine(settings),
+        "index": lambda: _index(settings),
+        "encoder": lambda: _encoder(settings),
+        "ranker": lambda: _ranker(settings),
+        "completions": lambda: _completions(settings),
+        "broker": lambda: _broker(settings),
+    }
+    found = []
+    for part, check in checks.items():
+        try:
+            found.append({"part": part, "ok": True, "detail": check()})
+        except EtalageError as error:
+            found.append({"part": part, "ok": False, "detail": str(error)})
+    return found
+
+
+def _home(settings: Settings) -> str:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return str(settings.home)
+
+
+def _engine(settings: Settings) -> str:
+    engine = parts.engine_of(settings)
+    try:
+        return ", ".join(f"{name} {value}" for name, value in engine.check().items())
+    finally:
+        engine.close()
+
+
+def _index(settings: Settings) -> str:
+    engine = parts.engine_of(settings)
+    try:
+        serving = engine.serving(settings.index)
+        if serving is None:
+            raise EngineError("nothing is indexed yet", value=settings.index, remedy="Run `etalage index FILE`.")
+        return f"{serving.name}, {engine.count(serving.name):,} products, encoded by {serving.spec.model}"
+    finally:
+        engine.close()
+
+
+def _encoder(settings: Settings) -> str:
+    encoder = parts.encoder_of(settings)
+    return f"{encoder.name}, {encoder.dim} dimensions, fingerprint {encoder.fingerprint}"
+
+
+def _ranker(settings: Settings) -> str:
+    manifest = rerank.load(settings.home).manifest
+    return f"{manifest.name}, {len(manifest.features)} features, trained on {manifest.trained_on}"
+
+
+def _completions(settings: Settings) -> str:
+    return f"{len(parts.completer_of(settings).complete('', 100))} for an empty prefix"
+
+
+def _broker(settings: Settings) -> str:
+    if settings.broker is None:
+        return "none set: `etalage index` starts its own worker"
+    from workers.coordinate import reachable
+
+    reachable(settings)
+    return settings.broker.rsplit("@", 1)[-1]

@@ -1,0 +1,172 @@
+"""`etalage serve`, `worker`, `node`, `models`, `doctor`, `demo`: running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from etalage.cli import checks
+from etalage.cli.options import Home, Index, Json, err, out, print_json, settings_of
+from etalage.core.encoders import models as encoders
+from workers import process
+
+_DEFAULT_MODEL = "all-MiniLM-L6-v2"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's commands."""
+    app.command("serve")(serve)
+    app.command("worker")(worker)
+    node = typer.Typer(help="A local OpenSearch node.", no_args_is_help=True)
+    node.command("start")(node_start)
+    node.command("stop")(node_stop)
+    app.add_typer(node, name="node")
+    models = typer.Typer(help="Text encoders in the model cache.", no_args_is_help=True)
+    models.command("pull")(models_pull)
+    models.command("export")(models_export)
+    models.command("list")(models_list)
+    models.command("check")(models_check)
+    app.add_typer(models, name="models")
+    app.command("doctor")(doctor)
+    app.command("demo")(demo)
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on.")] = 8080,
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Serve search and completion over HTTP."""
+    import uvicorn
+
+    from etalage.http.app import create_app
+
+    settings = settings_of(home, index)
+    if json:
+        print_json({"url": f"http://{host}:{port}"})
+    uvicorn.run(create_app(settings), host=host, port=port, log_level="warning", access_log=False)
+
+
+def worker(
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=64, help="Processes.")] = 1,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Work on indexing jobs until stopped (with ETALAGE_BROKER; without, `index` starts its own worker)."""
+    process.run(settings_of(home), concurrency)
+
+
+def node_start(
+    heap: Annotated[str, typer.Option("--heap", help="Java heap.")] = "1g", home: Home = None, json: Json = False
+) -> None:
+    """Assemble (once) and start a local OpenSearch node with k-NN and neural-search."""
+    from opensearch import node
+
+    settings = settings_of(home)
+    started = node.start(settings.home / "node", heap=heap)
+    document = {"id": started.id, "url": started.url, "pid": started.pid, "folder": str(started.folder)}
+    if json:
+        print_json(document)
+        return
+    out.print(f"OpenSearch {started.id} answers at {started.url}\nexport ETALAGE_OPENSEARCH_URL={started.url}")
+
+
+def node_stop(
+    id: Annotated[str | None, typer.Option("--id", help="Which node; the home's own when left out.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Stop the local node."""
+    from opensearch import node
+
+    stopped = node.stop(settings_of(home).home / "node", id)
+    if json:
+        print_json({"stopped": stopped})
+        return
+    out.print("stopped" if stopped else "there was no node running")
+
+
+def models_pull(
+    source: Annotated[str, typer.Argument(help="Folder, hub name or installed package.")] = _DEFAULT_MODEL,
+    name: Annotated[str | None, typer.Option("--name", help="Name in the cache.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Fetch a model, exporting it where needed."""
+    _shown(encoders.pull(source, models=settings_of(home).models, name=name), json)
+
+
+def models_export(
+    source: Annotated[str, typer.Argument(help="Folder, hub name or installed package.")] = _DEFAULT_MODEL,
+    name: Annotated[str | None, typer.Option("--name", help="Name in the cache.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Export a sentence-transformers model to int8 ONNX, checked against the original."""
+    _shown(encoders.export(source, models=settings_of(home).models, name=name), json)
+
+
+def _shown(manifest: Any, json: bool) -> None:
+    if json:
+        print_json(checks.plain(manifest))
+        return
+    out.print(f"{manifest.name}: {manifest.dim} dimensions, up to {manifest.max_length} tokens, from {manifest.source}")
+
+
+def models_list(home: Home = None, json: Json = False) -> None:
+    """Models in the cache."""
+    settings = settings_of(home)
+    found = encoders.available(settings.models)
+    if json:
+        print_json({"models": [checks.plain(one) for one in found], "folder": str(settings.models)})
+        return
+    table = Table("name", "dim", "tokens", "source", box=None)
+    for one in found:
+        table.add_row(one.name, str(one.dim), str(one.max_length), one.source)
+    out.print(table)
+    err.print(f"in {settings.models}")
+
+
+def models_check(
+    name: Annotated[str, typer.Argument(help="Name in the cache.")] = _DEFAULT_MODEL,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Check a model's files and that it still gives the vectors that it gave when it was exported."""
+    report = encoders.check(settings_of(home).models, name)
+    if json:
+        print_json(checks.plain(report))
+        return
+    out.print(f"{name}: sound; largest drift {report.drift:.2g}, loads in {report.load_seconds:.2f} s")
+
+
+def doctor(index: Index = None, home: Home = None, json: Json = False) -> None:
+    """Check every part that the settings name, and say what to do about what is missing."""
+    found = checks.run(settings_of(home, index))
+    if json:
+        print_json({"checks": found, "ok": all(one["ok"] for one in found)})
+    else:
+        for one in found:
+            out.print(f"{'ok   ' if one['ok'] else 'WRONG'}  {one['part']}: {one['detail']}")
+    if not all(one["ok"] for one in found):
+        raise typer.Exit(1)
+
+
+def demo(
+    seed: Annotated[int, typer.Option("--seed", help="Another seed gives another shop.")] = 7,
+    products: Annotated[int, typer.Option("--products", min=200, max=20000, help="Size of the shop.")] = 2400,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make a sample shop, index it, train its ranker, build completions, and measure all of it."""
+    from etalage.demo.tour import run
+
+    home = home or Path(".etalage") / "demo"
+    report = run(settings_of(home), seed=seed, products=products, show=None if json else out)
+    if json:
+        print_json(report)

@@ -1,0 +1,47 @@
+"""Options that commands share, and how results are printed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+
+from etalage.core.settings import Settings, load
+from opensearch.engine import SearchEngine
+from workers import parts
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder of the shop's data (default .etalage, or ETALAGE_HOME).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Index = Annotated[str | None, typer.Option("--index", help="Name of the index (default products).")]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def settings_of(home: Path | None, index: str | None = None, **others: Any) -> Settings:
+    """Settings from options and environment. Raises ConfigError."""
+    return load(home=home, index=index, **others)
+
+
+@contextmanager
+def engine_for(settings: Settings) -> Iterator[SearchEngine]:
+    """The engine while a command runs."""
+    engine = parts.engine_of(settings)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY))
+    sys.stdout.buffer.flush()

@@ -1,0 +1,135 @@
+"""`etalage evaluate`, `etalage train ranker`: how good the ranking is, and how it gets better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import track
+from rich.table import Table
+
+from etalage.cli.options import Home, Index, Json, engine_for, err, out, print_json, settings_of
+from etalage.core.errors import ModelError
+from ranker import rerank
+from ranker.rerank import Ranker
+from ranker.training import judgments
+from ranker.training.report import Plan
+from ranker.training.report import train as train_ranker
+from workers import parts
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's commands."""
+    app.command("evaluate")(evaluate)
+    train = typer.Typer(help="Train models.", no_args_is_help=True)
+    train.callback()(_group)
+    train.command("ranker")(ranker)
+    app.add_typer(train, name="train")
+
+
+def _group() -> None:
+    """Train models."""
+
+
+def evaluate(
+    qrels: Annotated[Path, typer.Option("--qrels", help="CSV query,docid,rating, or TREC with --queries.")],
+    queries: Annotated[Path | None, typer.Option("--queries", help="TREC topics: topic<TAB>text.")] = None,
+    judged_only: Annotated[
+        bool, typer.Option("--judged-only", help="Order exactly each query's judged products.")
+    ] = False,
+    run: Annotated[Path | None, typer.Option("--run", help="Write a TREC run file with all arms.")] = None,
+    allow_overlap: Annotated[
+        bool, typer.Option("--allow-overlap", help="Also measure queries that the ranker was trained on.")
+    ] = False,
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Measure BM25, vector, hybrid and ranked search on judged queries."""
+    settings = settings_of(home, index)
+    judged = judgments.read(qrels, queries)
+    with engine_for(settings) as engine:
+        evaluator = parts.evaluator_of(settings, engine)
+        report = evaluator.evaluate(judged, judged_only=judged_only, allow_overlap=allow_overlap, run=run)
+    if json:
+        print_json(report)
+        return
+    show_report(report)
+
+
+def show_report(report: Mapping[str, Any]) -> None:
+    """An evaluation for people."""
+    names = ("ndcg@10", "mrr", "recall@100", "judged@10", "p50_ms", "p99_ms")
+    table = Table("arm", *names, box=None)
+    for arm, figures in report["arms"].items():
+        if figures is None:
+            table.add_row(arm, report["reasons"].get(arm, ""), *[""] * (len(names) - 1))
+        else:
+            table.add_row(arm, *(f"{figures[name]:.3f}" for name in names))
+    out.print(table)
+    for pair, test in report["significance"].items():
+        out.print(f"{pair}: {test['difference']:+.4f} nDCG@10, p = {test['p']:.4f} (paired randomization)")
+    told = ", ".join(f"{name} {value:.3f}" for name, value in report["reference"].items())
+    out.print(f"order of the same candidates: {told}")
+    out.print(
+        f"{report['queries']} queries, {report['without_relevant']} left out without a relevant product,"
+        f" {report['missing_docs']} judged products are not in the index"
+    )
+
+
+def ranker(
+    qrels: Annotated[Path, typer.Option("--qrels", help="CSV query,docid,rating, or TREC with --queries.")],
+    queries: Annotated[Path | None, typer.Option("--queries", help="TREC topics: topic<TAB>text.")] = None,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.1, max=1440, help="Time for fitting.")] = 5.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the split and the initial weights.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Use the new model even if it is worse.")] = False,
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Train the ranker on judged queries, check it, and use it if it is no worse than the one in use."""
+    settings = settings_of(home, index)
+    judged = judgments.read(qrels, queries)
+
+    def progress(items: Iterable[str]) -> Iterable[str]:
+        return track(list(items), "features", console=err, transient=True)
+
+    with engine_for(settings) as engine:
+        plan = Plan(
+            window=settings.candidates,
+            neighbours=settings.neighbours,
+            minutes=minutes,
+            seed=seed,
+            force=force,
+            trained_on=f"{qrels.name} ({judged.digest})",
+            before=_before(settings.home),
+        )
+        encoder = parts.encoder_of(settings)
+        report = train_ranker(engine, settings.index, encoder, judged, settings.home / "rankers", plan, progress)
+    if json:
+        print_json(report)
+        return
+    show_training(report)
+
+
+def _before(home: Path) -> Ranker | None:
+    try:
+        return rerank.load(home)
+    except ModelError:
+        return None
+
+
+def show_training(report: Mapping[str, Any]) -> None:
+    """A training report for people."""
+    table = Table("order", "nDCG@10 on held-out queries", box=None)
+    for name, value in report["test"].items():
+        table.add_row(name, f"{value:.4f}")
+    out.print(table)
+    for pair, test in report["significance"].items():
+        out.print(f"{pair}: {test['difference']:+.4f}, p = {test['p']:.4f}")
+    sizes = ", ".join(f"{number} {name}" for name, number in report["queries"].items())
+    out.print(f"queries: {sizes}; int8 parity: {report['parity']}")
+    kept = "is in use now" if report["saved"] else "is worse than the one in use, which stays (--force replaces it)"
+    out.print(f"{report['ranker']} {kept}")

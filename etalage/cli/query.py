@@ -1,0 +1,91 @@
+"""`etalage search`, `etalage suggest`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from etalage.cli.options import Home, Index, Json, engine_for, out, print_json, settings_of
+from ranker.filters import parse_filters, parse_sort
+from ranker.search import Answer, Ask
+from workers import parts
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's commands."""
+    app.command("search")(search)
+    app.command("suggest")(suggest)
+
+
+def search(
+    q: Annotated[str, typer.Argument(help="What to find; empty browses by popularity.")],
+    size: Annotated[int, typer.Option("--size", min=0, max=1000, help="Hits to return.")] = 10,
+    start: Annotated[int, typer.Option("--from", min=0, help="Hits to skip.")] = 0,
+    filters: Annotated[
+        list[str] | None, typer.Option("--filter", help="brand:Acme, price:1000..5000, in_stock; repeatable.")
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", help="A number instead of the score: price, price:desc.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Add features and what each family contributes.")] = False,
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Search the catalog."""
+    settings = settings_of(home, index)
+    ask = Ask(q, size, start, parse_filters(filters), parse_sort(sort), explain=explain)
+    with engine_for(settings) as engine:
+        answer = parts.searcher_of(settings, engine).search(ask)
+    if json:
+        print_json(answer.as_dict())
+        return
+    show_answer(answer, explain=explain)
+
+
+def show_answer(answer: Answer, *, explain: bool = False) -> None:
+    """Hits for people."""
+    table = Table("#", "score", "title", "id", "BM25", "cosine", "fused", box=None)
+    for place, hit in enumerate(answer.hits, 1):
+        one: dict[str, Any] = dict(hit.parts)
+        numbers = (f"{one['bm25']:.2f} #{one['rank']['bm25']}", f"{one['cosine']:.2f} #{one['rank']['vector']}")
+        table.add_row(str(place), f"{hit.score:.3f}", hit.title[:80], hit.id, *numbers, f"{one['fused']:.2f}")
+        if explain and "families" in one:
+            told = ", ".join(f"{name} {value:+.2f}" for name, value in one["families"].items())
+            table.add_row("", "", f"   {told}", "", "", "", "")
+    out.print(table)
+    facets = "; ".join(
+        f"{name}: {', '.join(f'{value} {count}' for value, count in values[:5])}"
+        for name, values in answer.facets.items()
+        if values
+    )
+    if facets:
+        out.print(facets)
+    missing = f", without {', '.join(answer.degraded)}" if answer.degraded else ""
+    out.print(f"{answer.total:,} found in {answer.took_ms:.1f} ms{missing}")
+
+
+def suggest(
+    prefix: Annotated[str, typer.Argument(help="What was typed so far; empty gives the most popular.")],
+    size: Annotated[int, typer.Option("--size", min=1, max=100, help="Completions to return.")] = 10,
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Complete what was typed."""
+    settings = settings_of(home, index)
+    completer = parts.completer_of(settings)
+    started = time.perf_counter()
+    found = completer.complete(prefix, size)
+    took = round((time.perf_counter() - started) * 1000, 3)
+    if json:
+        rows = [{"text": one.text, "score": round(one.score, 4), "type": one.type} for one in found]
+        print_json({"completions": rows, "took_ms": took})
+        return
+    table = Table("completion", "type", "score", box=None)
+    for one in found:
+        table.add_row(one.text, one.type, f"{one.score:.2f}")
+    out.print(table)
