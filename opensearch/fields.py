@@ -15,7 +15,7 @@ B: Final = 0.75
 
 TEXT: Final[Mapping[str, float]] = {
     "title": 1.0,
-    "model": 1.0,
+    "model": 0.25,
     "brand": 0.5,
     "category": 0.5,
     "attributes_text": 0.25,

@@ -58,21 +58,31 @@ def train(
     groups = dataset.build(
         engine, index, encoder, judgments.qrels, window=plan.window, neighbours=plan.neighbours, progress=progress
     )
+    manifest, model, figures = fitted(groups, plan)
+    test = figures["test"]
+    better = plan.force or "before" not in test or test["ranked"] >= test["before"]
+    if better:
+        artifact.save(root, manifest, model)
+    return {"ranker": manifest.name, "saved": better, **figures}
+
+
+def fitted(groups: Sequence[Group], plan: Plan) -> tuple[artifact.Manifest, bytes, dict[str, Any]]:
+    """Split the groups by query, fit, export and compare: the manifest, the int8 model, and the report's figures.
+
+    Raises:
+        ModelError: too few queries, or the exported model failed its parity gate.
+    """
     parts = dataset.split(groups, (_TRAIN, _VALIDATION), plan.seed)
     if min(map(len, parts)) < 1:
         raise ModelError(
             "there are too few judged queries to train on", value=len(groups), remedy="Judge at least ten queries."
         )
     training, validation, test = parts
-    fitted = fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed)
-    model, parity = fit.export(fitted, test)
+    model_fitted = fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed)
+    model, parity = fit.export(model_fitted, test)
     arms = compare(training, validation, test, _scorer(model), plan)
-    report = _report(arms, parts, parity, fitted)
-    manifest = _manifest(model, [*training, *validation], report, plan)
-    better = plan.force or "before" not in arms or np.mean(arms["ranked"]) >= np.mean(arms["before"])
-    if better:
-        artifact.save(root, manifest, model)
-    return {"ranker": manifest.name, "saved": bool(better), **report}
+    figures = _report(arms, parts, parity, model_fitted)
+    return _manifest(model, [*training, *validation], figures, plan), model, figures
 
 
 def _scorer(model: bytes) -> Callable[[Floats], Floats]:

@@ -1,0 +1,58 @@
+"""Train the starter ranker that ships with the package, on generated sample shops (`python -m etalage.demo.starter`)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import orjson
+
+from etalage.core import artifact
+from etalage.core.settings import Settings, load
+from etalage.demo.judgments import write_qrels
+from etalage.demo.queries import make_queries
+from etalage.demo.shop import make_shop, write_feed
+from indexer.reindex import Options
+from ranker import rerank
+from ranker.training import dataset, judgments, report
+from ranker.training.dataset import Group
+from ranker.training.report import Plan
+from workers import coordinate, parts
+
+
+def main() -> None:
+    """Make shops of several seeds, train one model on all, and write it to the package."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103])
+    parser.add_argument("--to", type=Path, default=rerank.STARTER)
+    parser.add_argument("--minutes", type=float, default=3.0)
+    given = parser.parse_args()
+    groups = [group for seed in given.seeds for group in _groups(seed)]
+    plan = Plan(minutes=given.minutes, trained_on=f"generated sample shops, seeds {', '.join(map(str, given.seeds))}")
+    manifest, model, figures = report.fitted(groups, plan)
+    artifact.write(given.to, manifest, model)
+    sys.stdout.buffer.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _groups(seed: int) -> list[Group]:
+    with TemporaryDirectory() as folder:
+        settings: Settings = load(home=Path(folder))
+        shop = make_shop(seed)
+        write_feed(shop, settings.home / "feed.jsonl.gz")
+        write_qrels(settings.home / "qrels.csv", shop, make_queries(shop))
+        coordinate.index_feed(settings, settings.home / "feed.jsonl.gz", Options())
+        engine = parts.engine_of(settings)
+        try:
+            qrels = judgments.read(settings.home / "qrels.csv").qrels
+            encoder = parts.encoder_of(settings)
+            return dataset.build(
+                engine, settings.index, encoder, qrels, window=settings.candidates, neighbours=settings.neighbours
+            )
+        finally:
+            engine.close()
+
+
+if __name__ == "__main__":
+    main()
