@@ -38,7 +38,7 @@ class Refused(EngineError):
     """The node does not accept the request (400)."""
 
 
-class _Orjson(JSONSerializer):
+class _Orjson(JSONSerializer):  # type: ignore[misc]
     def loads(self, s: str) -> Any:
         return orjson.loads(s)
 
@@ -75,7 +75,9 @@ class Client:
                 **options,
             )
         except (OSError, ValueError, opensearchpy.exceptions.ImproperlyConfigured) as error:
-            raise self._fault(EngineError, f"the connection cannot be set up ({error})", "Check the settings.") from None
+            raise self._fault(
+                EngineError, f"the connection cannot be set up ({error})", "Check the settings."
+            ) from None
 
     def call(
         self,
@@ -156,9 +158,9 @@ class Client:
         return kind(reason, value=self.url, remedy=remedy)
 
     def bulk(self, actions: Iterable[tuple[Mapping[str, Any], Any]], **params: Any) -> list[dict[str, Any]]:
-        """Carry out (action, source or None) pairs in order; one answer each, `{"_id", "status", "result", "error"?}`.
+        """Carry out (action, source) pairs in order, in requests of about 8 MiB; a source may be JSON already, or None.
 
-        Sent in requests of about 8 MiB.
+        One answer each: `{"_id", "status", "result"}`, with an `error` when it failed.
         """
         answers: list[dict[str, Any]] = []
         lines: list[bytes] = []
@@ -166,7 +168,7 @@ class Client:
         for action, source in actions:
             lines.append(orjson.dumps(action))
             if source is not None:
-                lines.append(orjson.dumps(source, option=orjson.OPT_SERIALIZE_NUMPY))
+                lines.append(source if isinstance(source, bytes) else orjson.dumps(source))
                 size += len(lines[-1])
             if size > _BULK_BYTES:
                 answers += self._bulk(lines, params)
@@ -191,7 +193,13 @@ class Client:
         """All hits of a query as one point in time shows them, in order of `sort`, page by page."""
         opened = self.call("POST", index, "_search", "point_in_time", params={"keep_alive": _KEEP_ALIVE})
         pit = {"id": opened["pit_id"], "keep_alive": _KEEP_ALIVE}
-        ask = {"size": _PAGE, "query": query, "sort": list(sort), "pit": pit, "track_total_hits": False} | body
+        ask: dict[str, Any] = {
+            "size": _PAGE,
+            "query": query,
+            "sort": list(sort),
+            "pit": pit,
+            "track_total_hits": False,
+        } | body
         try:
             while True:
                 hits = self.call("POST", "_search", body=ask)["hits"]["hits"]

@@ -1,0 +1,228 @@
+"""A retrieval as one `_search`, and the answer as columns.
+
+The query is one `bool`: a k-NN clause whose score is lifted by `LIFT`, so that the nearest vectors come first in the order of
+their similarity, and one `match` per text field, weighted and named. Their sum is the lexical score, and the node reports
+each named clause's part per hit (`include_named_queries_score`), so that nothing is asked twice. On several shards the
+node brings k neighbours from each: there the k best are found first, and a second search puts them in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from zlib import crc32
+
+import numpy as np
+
+from etalage.core.text import tokenize
+from opensearch import fields
+from opensearch.cluster import documents
+from opensearch.engine import Candidates, Filter, Generation, InStock, Lists, Range, Request, Sort, Term
+
+LIFT: Final = 2.0**34
+"""Added to and multiplied with the similarity of a near vector. A float32 of this size has steps of 2048, so a lexical
+score beside it changes nothing, and a power of two keeps the similarity's bits."""
+
+_CLAUSES: Final = 1000
+"""Terms in one `match`: the node allows 1,024 by default."""
+
+_MAX_K: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Neighbours found by an earlier search: ids, nearest first."""
+
+    ids: tuple[str, ...]
+
+
+def wants_near(request: Request) -> bool:
+    """Whether the request asks for neighbours at all."""
+    return (
+        request.vector is not None
+        and request.k > 0
+        and request.lists is not Lists.LEXICAL
+        and bool(request.vector.any())
+    )
+
+
+def params(request: Request, shards: int) -> dict[str, Any]:
+    """URL parameters. The same query goes to the same copies of the shards, so that pages fit together."""
+    return {
+        "include_named_queries_score": "true",
+        "allow_partial_search_results": "false",
+        "preference": f"q{crc32(request.text.encode('utf-8', 'replace')):08x}",
+        "search_type": "dfs_query_then_fetch" if shards > 1 else "query_then_fetch",
+    }
+
+
+def body(request: Request, near: Near | None) -> dict[str, Any]:
+    """The `_search` body. With `near`, those documents stand for the k-NN clause."""
+    kept = [_filter(one) for one in request.filters]
+    words = _lexical(request.text.encode("utf-8", "replace").decode())
+    neighbours: list[dict[str, Any]] = []
+    if near is not None:
+        neighbours = [{"constant_score": {"filter": {"terms": {"id": near.ids}}, "boost": LIFT}}] if near.ids else []
+    elif wants_near(request):
+        neighbours = [_lifted(request, kept)]
+    query: dict[str, Any] = {"filter": kept}
+    if request.lists is Lists.VECTOR:
+        # Words score the neighbours but bring nobody.
+        query |= {"must": neighbours or [{"match_none": {}}], "should": words}
+    else:
+        everything = [] if request.text else [{"constant_score": {"filter": {"match_all": {}}, "boost": 0}}]
+        query |= {"should": neighbours + words + everything, "minimum_should_match": 1}
+        if not query["should"]:
+            query["must"] = [{"match_none": {}}]
+    return {
+        "query": {"bool": query},
+        "from": request.start,
+        "size": request.size,
+        "sort": _sort(request.sort),
+        "track_scores": True,
+        "track_total_hits": True,
+        "_source": False,
+        "stored_fields": "_none_",
+        "docvalue_fields": ["record"],
+        "aggs": {
+            name: {
+                "terms": {
+                    "field": name,
+                    "size": request.facet_size,
+                    "shard_size": max(1000, 4 * request.facet_size),
+                    "order": [{"_count": "desc"}, {"_key": "asc"}],
+                }
+            }
+            for name in request.facets
+            if request.facet_size > 0
+        },
+    }
+
+
+def near_body(request: Request) -> dict[str, Any]:
+    """The search for the k nearest alone."""
+    return {
+        "query": _knn(request, [_filter(one) for one in request.filters]),
+        "size": min(request.k, _MAX_K),
+        "sort": _sort(None),
+        "track_total_hits": False,
+        "_source": False,
+        "stored_fields": "_none_",
+        "docvalue_fields": ["id"],
+    }
+
+
+def near_ids(answer: Mapping[str, Any]) -> Near:
+    """The ids that `near_body` found."""
+    return Near(tuple(hit["fields"]["id"][0] for hit in answer["hits"]["hits"]))
+
+
+def _knn(request: Request, kept: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    clause: dict[str, Any] = {"vector": request.vector, "k": min(request.k, _MAX_K)}
+    if kept:
+        clause["filter"] = {"bool": {"filter": kept}}
+    return {"knn": {request.vector_field: clause}}
+
+
+def _lifted(request: Request, kept: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "function_score": {
+            "query": _knn(request, kept),
+            "boost": LIFT,
+            "functions": [{"weight": LIFT}],
+            "boost_mode": "sum",
+        }
+    }
+
+
+def _lexical(text: str) -> list[dict[str, Any]]:
+    """One named clause per text field, and more of them for a text of more than `_CLAUSES` terms."""
+    pieces = [text] if text.strip() else []
+    if len(text) > _CLAUSES:
+        tokens = [token.surface for token in tokenize(text)]
+        pieces = [" ".join(tokens[start : start + _CLAUSES]) for start in range(0, len(tokens), _CLAUSES)]
+    return [
+        {"match": {f"text.{name}": {"query": piece, "boost": weight, "_name": f"{name}:{number}"}}}
+        for name, weight in fields.TEXT.items()
+        for number, piece in enumerate(pieces)
+    ]
+
+
+def _filter(one: Filter) -> dict[str, Any]:
+    if isinstance(one, Term):
+        return {"terms": {one.name: one.values}}
+    if isinstance(one, Range):
+        bounds: dict[str, float] = {}
+        if one.low is not None:
+            bounds["gt" if one.open_low else "gte"] = one.low
+        if one.high is not None:
+            bounds["lt" if one.open_high else "lte"] = one.high
+        return {"range": {one.name: bounds}} if bounds else {"exists": {"field": one.name}}
+    if isinstance(one, InStock):
+        unknown = {"bool": {"must_not": [{"exists": {"field": "stock"}}]}}
+        return {"bool": {"should": [{"range": {"stock": {"gt": 0}}}, unknown], "minimum_should_match": 1}}
+    return {"terms": {"id": one.ids}}
+
+
+def _sort(sort: Sort | None) -> list[Any]:
+    ties = {"id": "asc"}
+    if sort is None:
+        return [{"_score": "desc"}, ties]
+    return [{sort.name: {"order": "desc" if sort.descending else "asc", "missing": "_last"}}, ties]
+
+
+def columns(answer: Mapping[str, Any], request: Request, generation: Generation) -> Candidates:
+    """The answer of the node as candidates."""
+    hits = answer["hits"]["hits"]
+    ids, records, vectors, titles = documents.unpack([hit["fields"]["record"][0] for hit in hits], generation.spec)
+    scores = np.zeros((len(hits), len(fields.TEXT)), np.float32)
+    weights = np.fromiter(fields.TEXT.values(), np.float32)
+    column = {name: number for number, name in enumerate(fields.TEXT)}
+    for row, hit in enumerate(hits):
+        for name, score in hit.get("matched_queries", {}).items():
+            scores[row, column[name.partition(":")[0]]] += score
+    lexical = scores.sum(axis=1) if request.lists is not Lists.VECTOR else np.zeros(len(hits), np.float32)
+    return Candidates(
+        ids=ids,
+        near=np.fromiter((hit["_score"] >= LIFT / 2 for hit in hits), bool, len(hits)),
+        lexical=lexical,
+        fields=scores / weights,
+        vectors=vectors[request.vector_field],
+        records=records,
+        titles=titles,
+        total=answer["hits"]["total"]["value"],
+        generation=generation.name,
+        facets={
+            name: [(one["key"], one["doc_count"]) for one in answer["aggregations"][name]["buckets"]]
+            if request.facet_size > 0
+            else []
+            for name in request.facets
+        },
+        timings={"engine": float(answer["took"])},
+    )
+
+
+def reorder(found: Candidates, near: Near) -> Candidates:
+    """`found`, which begins at the first hit, with its neighbours in the order of `near`."""
+    rank = {one: number for number, one in enumerate(near.ids)}
+    order = sorted(range(len(found.ids)), key=lambda row: rank.get(found.ids[row], len(rank)))
+    return take(found, order)
+
+
+def take(found: Candidates, rows: Sequence[int]) -> Candidates:
+    """The candidates of `rows` alone, in that order."""
+    at = np.array(rows, np.int64)
+    return Candidates(
+        ids=[found.ids[row] for row in rows],
+        near=found.near[at],
+        lexical=found.lexical[at],
+        fields=found.fields[at],
+        vectors=found.vectors[at],
+        records=found.records[at],
+        titles=[found.titles[row] for row in rows],
+        total=found.total,
+        generation=found.generation,
+        facets=found.facets,
+        timings=found.timings,
+    )
