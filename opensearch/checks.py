@@ -50,8 +50,8 @@ def dimension(asked: Request, spec: IndexSpec, generation: str) -> None:
 
 def document(one: Document, spec: IndexSpec) -> str:
     """Why a document cannot be stored, or an empty string."""
-    if not one.id or len(one.id.encode("utf-8", "surrogatepass")) > MAX_ID:
-        return f"the id must have 1 to {MAX_ID} bytes"
+    if reason := identifier(one.id):
+        return reason
     for name, vector, dim in (("vec_text", one.vec_text, spec.dim), ("vec_image", one.vec_image, spec.dim_image)):
         if vector is None:
             continue
@@ -60,3 +60,12 @@ def document(one: Document, spec: IndexSpec) -> str:
         if not np.isfinite(vector).all():
             return f"{name} holds a number that is not finite"
     return ""
+
+
+def identifier(one: str) -> str:
+    """Why an id cannot be stored, or an empty string."""
+    try:
+        fits = 0 < len(one.encode()) <= MAX_ID
+    except UnicodeEncodeError:
+        return "the id is not valid Unicode"
+    return "" if fits else f"the id must have 1 to {MAX_ID} bytes"

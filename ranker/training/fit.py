@@ -92,6 +92,17 @@ def fit(train: Sequence[Group], validation: Sequence[Group], *, minutes: float =
     return best
 
 
+def shrunk(fitted: Fitted, trust: float) -> Fitted:
+    """The model with what it adds to the hybrid score multiplied by `trust`: a ranker for a shop that it was not trained on
+    follows the hybrid order more closely. 1 changes nothing, 0 gives the hybrid order."""
+    torch = onnx.extra("torch")
+    with torch.no_grad():
+        for layer in (fitted.module.linear, *([fitted.module.hidden[-1]] if fitted.module.hidden is not None else [])):
+            layer.weight.mul_(trust)
+            layer.bias.mul_(trust)
+    return fitted
+
+
 def _fit(recipe: Recipe, train: Sequence[Group], validation: Sequence[Group], deadline: float, seed: int) -> Fitted:
     torch = onnx.extra("torch")
     torch.manual_seed(seed)

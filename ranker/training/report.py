@@ -27,13 +27,15 @@ _TRAIN, _VALIDATION = 0.64, 0.16
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to train. `before` is the ranker in use: a new one that is worse does not replace it unless `force`."""
+    """How to train. `before` is the ranker in use: a new one that is worse does not replace it unless `force`.
+    `trust` below 1 keeps the model nearer to the hybrid order (`fit.shrunk`)."""
 
     window: int = 200
     neighbours: int = 100
     minutes: float = 5.0
     seed: int = 0
     force: bool = False
+    trust: float = 1.0
     trained_on: str = ""
     before: Ranker | None = None
 
@@ -78,7 +80,7 @@ def fitted(groups: Sequence[Group], plan: Plan) -> tuple[artifact.Manifest, byte
             "there are too few judged queries to train on", value=len(groups), remedy="Judge at least ten queries."
         )
     training, validation, test = parts
-    model_fitted = fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed)
+    model_fitted = fit.shrunk(fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed), plan.trust)
     model, parity = fit.export(model_fitted, test)
     arms = compare(training, validation, test, _scorer(model), plan)
     figures = _report(arms, parts, parity, model_fitted)
