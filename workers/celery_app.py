@@ -13,7 +13,7 @@ QUEUE: Final = "etalage.index"
 
 def make_app(settings: Settings) -> Celery:
     """An application for `settings.broker`, or for the filesystem transport in the home when it is unset."""
-    app = Celery("etalage", broker=settings.broker or "filesystem://", include=["workers.tasks"])
+    app = Celery("etalage", broker=settings.broker or "filesystem://localhost//", include=["workers.tasks"])
     app.conf.update(
         task_default_queue=QUEUE,
         task_acks_late=True,

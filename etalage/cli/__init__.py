@@ -26,6 +26,9 @@ for module in (catalog, query, quality, operate):
 def main() -> None:
     """Run the command line and exit."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    # Their warnings repeat what our errors say, or concern nobody.
+    for name in ("opensearch", "kombu.connection", "httpx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"(torch|transformers|onnx)\b")
     try:
         app()

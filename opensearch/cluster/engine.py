@@ -243,7 +243,7 @@ class ClusterEngine(SearchEngine):
         while True:
             found, fault = None, None
             try:
-                found = self._retrieve(opened, request)
+                found = self._retrieve(index, opened, request)
             except (Missing, Refused, FingerprintMismatch) as error:
                 fault = error
             answered = found is not None and found.generation == opened.generation.name
@@ -269,25 +269,30 @@ class ClusterEngine(SearchEngine):
             with suppress(Missing):
                 about = self._client.call("GET", index)
         found = [one for name, described in about.items() if (one := self._opened(name, described)) is not None]
-        if len(found) != 1 or not found[0].generation.serving or found[0].generation.index != index:
+        asked = [
+            one
+            for one in found
+            if one.generation.name == index or (one.generation.serving and one.generation.index == index)
+        ]
+        if len(asked) != 1:
             raise EngineError(
                 "there is no such index", value=index, remedy="Make it with `etalage index FILE`, or check the URL."
             )
-        if found[0].record != RECORD_VERSION:
+        if asked[0].record != RECORD_VERSION:
             raise EngineError(
                 "the index was written by another version of Etalage",
-                value=f"record {found[0].record}, this one reads {RECORD_VERSION}",
+                value=f"record {asked[0].record}, this one reads {RECORD_VERSION}",
                 remedy="Index the catalog again with `etalage index FILE --full`.",
             )
-        self._serving[index] = found[0]
-        return found[0]
+        self._serving[index] = asked[0]
+        return asked[0]
 
-    def _retrieve(self, opened: _Opened, request: Request) -> Candidates:
+    def _retrieve(self, index: str, opened: _Opened, request: Request) -> Candidates:
         """Answer from `opened`; the answer names another generation when that one serves by now."""
         generation = opened.generation
         checks.dimension(request, generation.spec, generation.name)
         params = search.params(request, opened.shards)
-        path = (generation.index, "_search")
+        path = (index, "_search")
         if opened.shards == 1 or not search.wants_near(request):
             answer = self._client.call("POST", *path, body=search.body(request, None), params=params)
             return self._columns(answer, request, generation)

@@ -24,8 +24,8 @@ LIFT: Final = 2.0**34
 """Added to and multiplied with the similarity of a near vector. A float32 of this size has steps of 2048, so a lexical
 score beside it changes nothing, and a power of two keeps the similarity's bits."""
 
-_CLAUSES: Final = 1000
-"""Terms in one `match`: the node allows 1,024 by default."""
+MAX_TERMS: Final = 150
+"""Terms of a text that count. The node allows 1,024 clauses in a query, and each term is one per text field."""
 
 _MAX_K: Final = 10_000
 
@@ -137,15 +137,15 @@ def _lifted(request: Request, kept: Sequence[Mapping[str, Any]]) -> dict[str, An
 
 
 def _lexical(text: str) -> list[dict[str, Any]]:
-    """One named clause per text field, and more of them for a text of more than `_CLAUSES` terms."""
-    pieces = [text] if text.strip() else []
-    if len(text) > _CLAUSES:
-        tokens = [token.surface for token in tokenize(text)]
-        pieces = [" ".join(tokens[start : start + _CLAUSES]) for start in range(0, len(tokens), _CLAUSES)]
+    """One named clause per text field."""
+    if len(text) > MAX_TERMS:
+        tokens = tokenize(text)
+        text = " ".join(token.surface for token in tokens[:MAX_TERMS]) if len(tokens) > MAX_TERMS else text
+    if not text.strip():
+        return []
     return [
-        {"match": {f"text.{name}": {"query": piece, "boost": weight, "_name": f"{name}:{number}"}}}
+        {"match": {f"text.{name}": {"query": text, "boost": weight, "_name": name}}}
         for name, weight in fields.TEXT.items()
-        for number, piece in enumerate(pieces)
     ]
 
 
@@ -181,7 +181,7 @@ def columns(answer: Mapping[str, Any], request: Request, generation: Generation)
     column = {name: number for number, name in enumerate(fields.TEXT)}
     for row, hit in enumerate(hits):
         for name, score in hit.get("matched_queries", {}).items():
-            scores[row, column[name.partition(":")[0]]] += score
+            scores[row, column[name]] += score
     lexical = scores.sum(axis=1) if request.lists is not Lists.VECTOR else np.zeros(len(hits), np.float32)
     return Candidates(
         ids=ids,
