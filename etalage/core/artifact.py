@@ -21,7 +21,7 @@ from etalage.core.errors import ModelError, ModelNotFound
 from etalage.core.text import fold
 
 FORMAT: Final = 1
-MODEL, MANIFEST, _CURRENT = "model.onnx", "manifest.json", "CURRENT"
+MODEL, MANIFEST, WEIGHTS, _CURRENT = "model.onnx", "manifest.json", "weights.npz", "CURRENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,11 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A read artifact: its manifest and the bytes of its model."""
+    """A read artifact: its manifest, the bytes of its model, and the trainer's weights (npz) to go on from, if kept."""
 
     manifest: Manifest
     model: bytes
+    weights: bytes = b""
 
 
 def query_hash(query: str) -> str:
@@ -61,21 +62,22 @@ def query_hash(query: str) -> str:
     return sha256(fold(query).encode()).hexdigest()[:16]
 
 
-def save(root: Path, manifest: Manifest, model: bytes) -> Path:
+def save(root: Path, manifest: Manifest, model: bytes, weights: bytes = b"") -> Path:
     """Write an artifact below `root` and make it the current one; its folder."""
-    folder = write(root / manifest.name, manifest, model)
+    folder = write(root / manifest.name, manifest, model, weights)
     draft = root / f"{_CURRENT}.{uuid4().hex[:8]}"
     draft.write_text(manifest.name, encoding="utf-8")
     draft.replace(root / _CURRENT)
     return folder
 
 
-def write(folder: Path, manifest: Manifest, model: bytes) -> Path:
+def write(folder: Path, manifest: Manifest, model: bytes, weights: bytes = b"") -> Path:
     """Write an artifact as `folder`, which is replaced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}-{uuid4().hex[:8]}")
     draft.mkdir()
-    for name, content in ((MODEL, model), (MANIFEST, orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))):
+    described = orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2)
+    for name, content in ((MODEL, model), (MANIFEST, described), *(((WEIGHTS, weights),) if weights else ())):
         with open(draft / name, "wb") as file:
             file.write(content)
             file.flush()
@@ -105,6 +107,7 @@ def load(folder: Path) -> Artifact:
     try:
         fields = orjson.loads((folder / MANIFEST).read_bytes())
         model = (folder / MODEL).read_bytes()
+        weights = (folder / WEIGHTS).read_bytes() if (folder / WEIGHTS).exists() else b""
     except FileNotFoundError as error:
         raise ModelNotFound("the artifact is incomplete", value=error.filename, remedy=remedy) from None
     except orjson.JSONDecodeError:
@@ -117,4 +120,4 @@ def load(folder: Path) -> Artifact:
     manifest = Manifest(**fields)
     if sha256(model).hexdigest() != manifest.model_hash:
         raise ModelError("the model differs from what its manifest describes", value=folder / MODEL, remedy=remedy)
-    return Artifact(manifest, model)
+    return Artifact(manifest, model, weights)

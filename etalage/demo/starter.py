@@ -23,7 +23,6 @@ from ranker.training.dataset import Group
 from ranker.training.report import Plan
 from workers import coordinate, parts
 
-
 _TRUST: Final = 0.5
 """On shops unlike the generated ones, half of the learnt change was better than all of it (`docs/benchmarks.md`)."""
 
@@ -39,11 +38,12 @@ def main() -> None:
     plan = Plan(
         minutes=given.minutes,
         trust=_TRUST,
+        warm=False,
         trained_on=f"generated sample shops, seeds {', '.join(map(str, given.seeds))}",
     )
-    manifest, model, figures = report.fitted(groups, plan)
+    made, figures = report.fitted(groups, plan)
     # Judgments of a generated catalog say nothing about another one: nobody's qrels overlap with them.
-    artifact.write(given.to, replace(manifest, queries=()), model)
+    artifact.write(given.to, replace(made.manifest, queries=()), made.model, made.weights)
     sys.stdout.buffer.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 

@@ -1,12 +1,12 @@
 """What a generation's index looks like, and how a document is stored in it and read back.
 
-The search reads one binary value per hit (`record`): id, feature record, int8 vectors and title, so that neither stored
-fields nor a second request are needed. `_source` keeps the product and its hashes.
+What a search needs of a hit is one binary value (`record`): feature record, int8 vectors and title, read without touching
+stored fields. `_source` keeps the product and its hashes.
 """
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 
 from etalage.core.records import RECORD, RECORD_VERSION, Document, Floats, days, record_of, to_int8
@@ -60,8 +59,8 @@ def index_body(index: str, spec: IndexSpec, *, shards: int, replicas: int) -> di
 
 @lru_cache(maxsize=64)
 def layout(dim: int, dim_image: int) -> np.dtype[np.void]:
-    """The fixed part of `record`: length of the id in bytes, feature record, int8 vectors. Id and title follow."""
-    return np.dtype([("id", "<u2"), ("record", RECORD), ("vec_text", "i1", (dim,)), ("vec_image", "i1", (dim_image,))])
+    """The fixed part of `record`: feature record and int8 vectors. The title follows."""
+    return np.dtype([("record", RECORD), ("vec_text", "i1", (dim,)), ("vec_image", "i1", (dim_image,))])
 
 
 def stored(document: Document, spec: IndexSpec) -> bytes:
@@ -72,15 +71,14 @@ def stored(document: Document, spec: IndexSpec) -> bytes:
     """
     source = document.source
     row = np.zeros((), layout(spec.dim, spec.dim_image))
-    key = document.id.encode()
-    row["id"], row["record"] = len(key), record_of(source)
+    row["record"] = record_of(source)
     body: dict[str, Any] = {"id": document.id, "source": dict(source)}
     body |= {"content": document.content, "encoded": document.encoded}
     for name, vector in (("vec_text", document.vec_text), ("vec_image", document.vec_image)):
         if vector is not None and vector.any():
             row[name] = to_int8(vector)
             body[name] = np.ascontiguousarray(vector, np.float32)
-    body["record"] = b2a_base64(row.tobytes() + key + source["title"].encode(), newline=False).decode()
+    body["record"] = b2a_base64(row.tobytes() + source["title"].encode(), newline=False).decode()
     body["text"] = {name: value for name, value in fields.texts(source).items() if value}
     body |= {name: values for name, values in fields.keywords(source).items() if values}
     body |= numbers(source)
@@ -102,21 +100,6 @@ def _attributes(attributes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]
         for name, values in attributes.items()
         if (kept := [value for value in values if len(f"{name}={value}".encode()) < _TERM_BYTES])
     }
-
-
-def unpack(
-    blobs: Sequence[str], spec: IndexSpec
-) -> tuple[list[str], npt.NDArray[np.void], dict[str, npt.NDArray[np.int8]], list[str]]:
-    """Ids, feature records [n], int8 vectors by field [n, dim] and titles from base64 values of `record`."""
-    kind = layout(spec.dim, spec.dim_image)
-    # The node leaves the padding out; more than is needed does no harm.
-    raw = [a2b_base64(blob + "==") for blob in blobs]
-    rows = np.frombuffer(b"".join(one[: kind.itemsize] for one in raw), kind)
-    ends = [kind.itemsize + length for length in rows["id"].tolist()]
-    ids = [one[kind.itemsize : end].decode() for one, end in zip(raw, ends, strict=True)]
-    titles = [one[end:].decode() for one, end in zip(raw, ends, strict=True)]
-    vectors = {name: np.ascontiguousarray(rows[name]) for name in ("vec_text", "vec_image")}
-    return ids, np.ascontiguousarray(rows["record"]), vectors, titles
 
 
 def unit(values: Sequence[float] | None) -> Floats | None:

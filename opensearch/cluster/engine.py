@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from etalage.core.errors import EngineError, FingerprintMismatch
@@ -16,6 +16,7 @@ from opensearch import checks
 from opensearch.cluster import documents, search
 from opensearch.cluster.client import Client, Missing, Refused
 from opensearch.cluster.jobs import ClusterJobs
+from opensearch.cluster.rows import Revision, Rows
 from opensearch.engine import Candidates, Generation, IndexSpec, LedgerRow, Outcome, Request, SearchEngine
 from opensearch.jobs import JobTable
 
@@ -28,11 +29,12 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A generation with what its index says besides."""
+    """A generation with what its index says besides, and the rows held of it."""
 
     generation: Generation
     record: int
     shards: int
+    rows: Rows = field(compare=False, repr=False)
 
 
 class ClusterEngine(SearchEngine):
@@ -109,7 +111,7 @@ class ClusterEngine(SearchEngine):
             return None
         spec, index = IndexSpec(**meta["spec"]), meta["index"]
         shards = int(about["settings"]["index"]["number_of_shards"])
-        return _Opened(Generation(name, index, spec, index in about["aliases"]), meta["record"], shards)
+        return _Opened(Generation(name, index, spec, index in about["aliases"]), meta["record"], shards, Rows(spec))
 
     def _known(self, generation: str) -> Generation:
         """Raises EngineError when there is no such generation: writing would make an index of that name."""
@@ -263,7 +265,6 @@ class ClusterEngine(SearchEngine):
         known = self._serving.get(index)
         if known is not None and not again:
             return known
-        self._serving.pop(index, None)
         about: Mapping[str, Any] = {}
         if _NAME.fullmatch(index):
             with suppress(Missing):
@@ -295,23 +296,30 @@ class ClusterEngine(SearchEngine):
         path = (index, "_search")
         if opened.shards == 1 or not search.wants_near(request):
             answer = self._client.call("POST", *path, body=search.body(request, None), params=params)
-            return self._columns(answer, request, generation)
+            return self._columns(answer, request, opened)
         near = search.near_ids(self._client.call("POST", *path, body=search.near_body(request), params=params))
         if request.sort is not None or request.start >= len(near.ids):
             answer = self._client.call("POST", *path, body=search.body(request, near), params=params)
-            return self._columns(answer, request, generation)
+            return self._columns(answer, request, opened)
         whole = replace(request, start=0, size=max(request.start + request.size, len(near.ids)))
         answer = self._client.call("POST", *path, body=search.body(whole, near), params=params)
-        found = search.reorder(self._columns(answer, whole, generation), near)
+        found = search.reorder(self._columns(answer, whole, opened), near)
         return search.take(found, range(len(found.ids))[request.start : request.start + request.size])
 
-    @staticmethod
-    def _columns(answer: Mapping[str, Any], request: Request, generation: Generation) -> Candidates:
-        hits = answer["hits"]["hits"]
-        served = next((hit["_index"] for hit in hits if hit["_index"] != generation.name), generation.name)
+    def _columns(self, answer: Mapping[str, Any], request: Request, opened: _Opened) -> Candidates:
+        generation = opened.generation
+        served = next((hit["_index"] for hit in answer["hits"]["hits"]), generation.name)
         if served != generation.name:
+            # Another one serves by now; its rows have another shape, and the caller asks again.
             answer = {**answer, "hits": {**answer["hits"], "hits": []}}
-        return search.columns(answer, request, replace(generation, name=served))
+
+        def fetch(ids: list[str]) -> list[tuple[str, Revision]]:
+            copies = {"preference": search.params(request, opened.shards)["preference"]}
+            return search.rows_found(
+                self._client.call("POST", served, "_search", body=search.rows_body(ids), params=copies)
+            )
+
+        return search.columns(answer, request, replace(generation, name=served), opened.rows, fetch)
 
     # behaviour
     def append_events(self, kind: str, documents: Sequence[Mapping[str, Any]]) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 
 from etalage.core.text import tokenize
 from opensearch import fields
-from opensearch.cluster import documents
+from opensearch.cluster.rows import Fetch, Revision, Rows
 from opensearch.engine import Candidates, Filter, Generation, InStock, Lists, Range, Request, Sort, Term
 
 LIFT: Final = 2.0**34
@@ -28,6 +28,9 @@ MAX_TERMS: Final = 150
 """Terms of a text that count. The node allows 1,024 clauses in a query, and each term is one per text field."""
 
 _MAX_K: Final = 10_000
+
+_BARE: Final[Mapping[str, Any]] = {"_source": False, "stored_fields": "_none_", "docvalue_fields": ["id"]}
+"""Hits without stored fields, which are read from compressed blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,10 @@ def body(request: Request, near: Near | None) -> dict[str, Any]:
         "from": request.start,
         "size": request.size,
         "sort": _sort(request.sort),
-        "track_scores": True,
+        "track_scores": request.sort is not None,
         "track_total_hits": True,
-        "_source": False,
-        "stored_fields": "_none_",
-        "docvalue_fields": ["record"],
+        "seq_no_primary_term": True,
+        **_BARE,
         "aggs": {
             name: {
                 "terms": {
@@ -107,10 +109,32 @@ def near_body(request: Request) -> dict[str, Any]:
         "size": min(request.k, _MAX_K),
         "sort": _sort(None),
         "track_total_hits": False,
-        "_source": False,
-        "stored_fields": "_none_",
-        "docvalue_fields": ["id"],
+        **_BARE,
     }
+
+
+def rows_body(ids: Sequence[str]) -> dict[str, Any]:
+    """The search for the `record` values of documents."""
+    return {
+        "query": {"terms": {"id": ids}},
+        "size": len(ids),
+        "sort": ["_doc"],
+        "track_total_hits": False,
+        "seq_no_primary_term": True,
+        **_BARE,
+        "docvalue_fields": ["id", "record"],
+    }
+
+
+def rows_found(answer: Mapping[str, Any]) -> list[tuple[str, Revision]]:
+    """The values that `rows_body` found."""
+    hits = answer["hits"]["hits"]
+    return [(hit["fields"]["record"][0], revision) for hit, revision in zip(hits, revisions(answer), strict=True)]
+
+
+def revisions(answer: Mapping[str, Any]) -> list[Revision]:
+    """Which revision of which document each hit is."""
+    return [Revision(hit["fields"]["id"][0], hit["_seq_no"], hit["_primary_term"]) for hit in answer["hits"]["hits"]]
 
 
 def near_ids(answer: Mapping[str, Any]) -> Near:
@@ -172,24 +196,27 @@ def _sort(sort: Sort | None) -> list[Any]:
     return [{sort.name: {"order": "desc" if sort.descending else "asc", "missing": "_last"}}, ties]
 
 
-def columns(answer: Mapping[str, Any], request: Request, generation: Generation) -> Candidates:
+def columns(
+    answer: Mapping[str, Any], request: Request, generation: Generation, rows: Rows, fetch: Fetch
+) -> Candidates:
     """The answer of the node as candidates."""
-    hits = answer["hits"]["hits"]
-    ids, records, vectors, titles = documents.unpack([hit["fields"]["record"][0] for hit in hits], generation.spec)
+    wanted = revisions(answer)
+    found, titles, known = rows.read(wanted, fetch)
+    hits = [answer["hits"]["hits"][number] for number in known]
     scores = np.zeros((len(hits), len(fields.TEXT)), np.float32)
     weights = np.fromiter(fields.TEXT.values(), np.float32)
     column = {name: number for number, name in enumerate(fields.TEXT)}
     for row, hit in enumerate(hits):
         for name, score in hit.get("matched_queries", {}).items():
-            scores[row, column[name]] += score
+            scores[row, column[name]] = score
     lexical = scores.sum(axis=1) if request.lists is not Lists.VECTOR else np.zeros(len(hits), np.float32)
     return Candidates(
-        ids=ids,
+        ids=[wanted[number].id for number in known],
         near=np.fromiter((hit["_score"] >= LIFT / 2 for hit in hits), bool, len(hits)),
         lexical=lexical,
         fields=scores / weights,
-        vectors=vectors[request.vector_field],
-        records=records,
+        vectors=np.ascontiguousarray(found[request.vector_field]),
+        records=np.ascontiguousarray(found["record"]),
         titles=titles,
         total=answer["hits"]["total"]["value"],
         generation=generation.name,

@@ -17,7 +17,7 @@ from etalage.core.records import Floats
 from opensearch.engine import SearchEngine
 from ranker import metrics
 from ranker.features import NAMES, contract_hash
-from ranker.rerank import Ranker
+from ranker.rerank import STARTER, Ranker
 from ranker.training import dataset, fit
 from ranker.training.dataset import Group
 from ranker.training.judgments import Judgments
@@ -28,7 +28,8 @@ _TRAIN, _VALIDATION = 0.64, 0.16
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How to train. `before` is the ranker in use: a new one that is worse does not replace it unless `force`.
-    `trust` below 1 keeps the model nearer to the hybrid order (`fit.shrunk`)."""
+    `trust` below 1 keeps the model nearer to the hybrid order (`fit.shrunk`); `warm` also
+    tries to go on from the packaged starter."""
 
     window: int = 200
     neighbours: int = 100
@@ -36,6 +37,7 @@ class Plan:
     seed: int = 0
     force: bool = False
     trust: float = 1.0
+    warm: bool = True
     trained_on: str = ""
     before: Ranker | None = None
 
@@ -60,16 +62,16 @@ def train(
     groups = dataset.build(
         engine, index, encoder, judgments.qrels, window=plan.window, neighbours=plan.neighbours, progress=progress
     )
-    manifest, model, figures = fitted(groups, plan)
+    made, figures = fitted(groups, plan)
     test = figures["test"]
     better = plan.force or "before" not in test or test["ranked"] >= test["before"]
     if better:
-        artifact.save(root, manifest, model)
-    return {"ranker": manifest.name, "saved": better, **figures}
+        artifact.save(root, made.manifest, made.model, made.weights)
+    return {"ranker": made.manifest.name, "saved": better, **figures}
 
 
-def fitted(groups: Sequence[Group], plan: Plan) -> tuple[artifact.Manifest, bytes, dict[str, Any]]:
-    """Split the groups by query, fit, export and compare: the manifest, the int8 model, and the report's figures.
+def fitted(groups: Sequence[Group], plan: Plan) -> tuple[artifact.Artifact, dict[str, Any]]:
+    """Split the groups by query, fit, export and compare: the artifact with its int8 model, and the report's figures.
 
     Raises:
         ModelError: too few queries, or the exported model failed its parity gate.
@@ -80,11 +82,14 @@ def fitted(groups: Sequence[Group], plan: Plan) -> tuple[artifact.Manifest, byte
             "there are too few judged queries to train on", value=len(groups), remedy="Judge at least ten queries."
         )
     training, validation, test = parts
-    model_fitted = fit.shrunk(fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed), plan.trust)
-    model, parity = fit.export(model_fitted, test)
+    start = fit.starting_weights(artifact.load(STARTER)) if plan.warm else None
+    found = fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed, start=start)
+    weights = fit.weights_of(found)
+    found = fit.shrunk(found, plan.trust)
+    model, parity = fit.export(found, test)
     arms = compare(training, validation, test, _scorer(model), plan)
-    figures = _report(arms, parts, parity, model_fitted)
-    return _manifest(model, [*training, *validation], figures, plan), model, figures
+    figures = _report(arms, parts, parity, found)
+    return artifact.Artifact(_manifest(model, [*training, *validation], figures, plan), model, weights), figures
 
 
 def _scorer(model: bytes) -> Callable[[Floats], Floats]:
@@ -158,7 +163,8 @@ def _report(
         "significance": {f"ranked - {name}": metrics.significance(arms["ranked"], arms[name]) for name in against},
         "validation": round(fitted.validation, 4),
         "parity": parity,
-        "recipe": {"hidden": fitted.recipe.hidden, "decay": fitted.recipe.decay, "dropout": fitted.recipe.dropout},
+        "recipe": {"hidden": fitted.recipe.hidden, "decay": fitted.recipe.decay, "dropout": fitted.recipe.dropout}
+        | {"warm": fitted.recipe.warm},
     }
 
 

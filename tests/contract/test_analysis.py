@@ -20,7 +20,7 @@ pytestmark = pytest.mark.node
 TEXTS = [
     "Running shoes for the runners' feet, generously sized",
     "Men's L.L.Bean T-shirt — 100% cotton (pack of 3)",
-    "MX-500a 3.5\" 1,024GB SATA-III 6Gb/s SSD/HDD rev.2",
+    'MX-500a 3.5" 1,024GB SATA-III 6Gb/s SSD/HDD rev.2',
     "Crème brûlée, Ærø, straße, Łódź, naïve, œuvre",
     "红色运动鞋 iPhone15手机壳 赤い靴 ｽﾆｰｶｰ ＡＢＣ１２３ 빨간 운동화",
     "☕ mug 👍🏽 flag 🇫🇷 snake_case __init__ a_1",
@@ -53,7 +53,9 @@ def test_shop_texts(analyze: str, text: str) -> None:
     assert stems(text) == analyzed(analyze, text)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
 @given(st.text(st.sampled_from("abzAÉßñ019 .,'-/&+%#°\"’×·:;()鞋红スｽー빨a1"), max_size=30))
 def test_mixed_characters(analyze: str, text: str) -> None:
     assert stems(text) == analyzed(analyze, text)

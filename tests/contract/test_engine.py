@@ -230,7 +230,9 @@ def test_each_document_has_its_own_outcome(engine: SearchEngine, index: str, mak
 
 def test_long_values_do_not_keep_a_document_out(engine: SearchEngine, serve: Serve, make: Make) -> None:
     long = "word " * 20_000
-    made = serve(make("a", "shoe", description=long, brand="b" * 40_000, attributes={"n": ["v" * 40_000], "m" * 40_000: ["1"]}))
+    made = serve(
+        make("a", "shoe", description=long, brand="b" * 40_000, attributes={"n": ["v" * 40_000], "m" * 40_000: ["1"]})
+    )
     assert engine.candidates(made.index, Request("shoe")).ids == ["a"]
     assert engine.get(made.name, ["a"])["a"]["description"] == long
 
@@ -289,12 +291,20 @@ def test_events_are_stored_once_and_read_by_time(engine: SearchEngine) -> None:
     mark = uuid4().hex
     moments = ["2031-05-01T10:00:00.000Z", "2031-05-03T10:00:00.000Z", "2031-05-02T10:00:00.000Z"]
     documents = [
-        {"id": f"{mark}-{number}", "timestamp": at, "action_name": "click", "event_attributes": {"position": {"ordinal": 1}}}
+        {
+            "id": f"{mark}-{number}",
+            "timestamp": at,
+            "action_name": "click",
+            "event_attributes": {"position": {"ordinal": 1}},
+        }
         for number, at in enumerate(moments)
     ]
     assert engine.append_events("events", documents[:2]) == 2
     assert engine.append_events("events", [{**documents[0], "action_name": "view"}, documents[2]]) == 1
-    assert engine.append_events("queries", [{"id": documents[0]["id"], "timestamp": moments[0], "user_query": "shoe"}]) == 1
+    assert (
+        engine.append_events("queries", [{"id": documents[0]["id"], "timestamp": moments[0], "user_query": "shoe"}])
+        == 1
+    )
 
     def mine(kind: str, since: str = "") -> list[dict[str, Any]]:
         return [one for one in engine.events(kind, since) if one["id"].startswith(mark)]

@@ -21,7 +21,9 @@ def jobs(engine: SearchEngine) -> JobTable:
 def job(jobs: JobTable) -> Iterator[str]:
     """An open job; finished afterwards, so that its chunks are gone."""
     key = f"job/{uuid4().hex} é"
-    jobs.open(Job(key, index=f"i{uuid4().hex}", generation="g-000001", source="s", plan={"rows": 3, "a.b": {"c": None}}))
+    jobs.open(
+        Job(key, index=f"i{uuid4().hex}", generation="g-000001", source="s", plan={"rows": 3, "a.b": {"c": None}})
+    )
     yield key
     jobs.finish(key, JobState.FAILED)
 

@@ -1,0 +1,42 @@
+# Two commands do everything on a bare machine: `make demo` and `make test`.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+BASE ?= python3
+
+.PHONY: demo test check bench node starter install parts clean
+
+demo: install  ## Make a sample shop, index it, train, complete, measure
+	$(VENV)/bin/etalage demo
+
+test: install parts check  ## Lint, types, layers, then every test
+	$(PYTHON) -m pytest
+
+check: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo 2>/dev/null || $(VENV)/bin/lint-imports
+
+bench: install parts  ## Speed against named peers, into build/bench.json
+	$(PYTHON) -m pytest tests/benchmarks --benchmark-only -q
+
+node: install  ## Assemble and start a local OpenSearch node
+	$(VENV)/bin/etalage node start
+
+starter: install  ## Train the packaged starter ranker anew
+	$(PYTHON) -m etalage.demo.starter
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(BASE) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
+	$(BASE) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,dev]'
+	touch $@
+
+parts:  # what the tests run against, from Debian packages
+	@command -v redis-server >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null; } || \
+	  echo "redis-server is not installed: tests that need it will say so"
+
+clean:
+	rm -rf $(VENV) build .etalage
