@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from etalage.core.errors import EngineError, FingerprintMismatch
@@ -29,12 +28,11 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A generation with what its index says besides, and the rows held of it."""
+    """A generation with what its index says besides."""
 
     generation: Generation
     record: int
     shards: int
-    rows: Rows = field(compare=False, repr=False)
 
 
 class ClusterEngine(SearchEngine):
@@ -47,8 +45,8 @@ class ClusterEngine(SearchEngine):
         self._shards, self._replicas = settings.shards, settings.replicas
         self._jobs = ClusterJobs(self._client, replicas=settings.replicas)
         self._serving: dict[str, _Opened] = {}
+        self._rows: dict[str, Rows] = {}
         self._ready: set[str] = set()
-        self._guard = threading.Lock()
 
     @property
     def jobs(self) -> JobTable:
@@ -111,7 +109,7 @@ class ClusterEngine(SearchEngine):
             return None
         spec, index = IndexSpec(**meta["spec"]), meta["index"]
         shards = int(about["settings"]["index"]["number_of_shards"])
-        return _Opened(Generation(name, index, spec, index in about["aliases"]), meta["record"], shards, Rows(spec))
+        return _Opened(Generation(name, index, spec, index in about["aliases"]), meta["record"], shards)
 
     def _known(self, generation: str) -> Generation:
         """Raises EngineError when there is no such generation: writing would make an index of that name."""
@@ -285,7 +283,11 @@ class ClusterEngine(SearchEngine):
                 value=f"record {asked[0].record}, this one reads {RECORD_VERSION}",
                 remedy="Index the catalog again with `etalage index FILE --full`.",
             )
-        self._serving[index] = asked[0]
+        if asked[0] != known:
+            self._serving[index] = asked[0]
+            names = {one.generation.name for one in self._serving.copy().values()}
+            for name in self._rows.keys() - names:
+                self._rows.pop(name, None)
         return asked[0]
 
     def _retrieve(self, index: str, opened: _Opened, request: Request) -> Candidates:
@@ -319,7 +321,8 @@ class ClusterEngine(SearchEngine):
                 self._client.call("POST", served, "_search", body=search.rows_body(ids), params=copies)
             )
 
-        return search.columns(answer, request, replace(generation, name=served), opened.rows, fetch)
+        rows = self._rows.get(generation.name) or self._rows.setdefault(generation.name, Rows(generation.spec))
+        return search.columns(answer, request, replace(generation, name=served), rows, fetch)
 
     # behaviour
     def append_events(self, kind: str, documents: Sequence[Mapping[str, Any]]) -> int:

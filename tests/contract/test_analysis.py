@@ -56,6 +56,6 @@ def test_shop_texts(analyze: str, text: str) -> None:
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
-@given(st.text(st.sampled_from("abzAÉßñ019 .,'-/&+%#°\"’×·:;()鞋红スｽー빨a1"), max_size=30))
+@given(st.text(st.sampled_from("abzAÉßñ019 .,'-/&+%#°\"’×·:;()鞋红スｽーa1"), max_size=30))
 def test_mixed_characters(analyze: str, text: str) -> None:
     assert stems(text) == analyzed(analyze, text)

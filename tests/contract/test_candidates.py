@@ -361,8 +361,8 @@ def test_sorting_replaces_the_order(
     assert found.ids == expected
     assert [key for key, near in zip(found.ids, found.near, strict=True) if near] == ["c"]
     assert (found.lexical > 0).all()
-    parts = [engine.candidates(index, replace(ask, start=start, size=2)).ids for start in (0, 2, 4)]
-    assert sum(parts, []) == expected
+    parts = [engine.candidates(index, replace(ask, start=start, size=2)) for start in (0, 2, 4)]
+    assert [key for part in parts for key in part.ids] == expected
 
 
 # what is refused
@@ -438,3 +438,31 @@ def test_a_swap_to_another_dimension_is_noticed(engine: SearchEngine, index: str
     assert engine.candidates(index, Request("shoe", unit(1, 0))).ids == ["b"]
     with pytest.raises(FingerprintMismatch):
         engine.candidates(index, Request("shoe", unit(1, 0, 0, 0)))
+
+
+def test_a_generation_can_be_searched_before_it_serves(
+    engine: SearchEngine, index: str, serve: Serve, make: Make
+) -> None:
+    first = serve(make("a", "shoe"))
+    second = engine.create(index, first.spec)
+    engine.write(second.name, [make("b", "shoe")])
+    engine.refresh(second.name)
+    assert engine.candidates(second.name, Request("shoe")).ids == ["b"]
+    assert engine.candidates(index, Request("shoe")).ids == ["a"]
+    engine.swap(index, second.name)
+    engine.drop(first.name)
+    assert engine.candidates(index, Request("shoe")).ids == ["b"]
+    with pytest.raises(EngineError, match=first.name):
+        engine.candidates(first.name, Request("shoe"))
+
+
+def test_an_updated_record_is_read_anew(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:
+    made = serve(make("a", "shoe", [1, 0, 0, 0], price=100), make("b", "shoe", price=100))
+    assert engine.candidates(index, Request("shoe")).records["price"].tolist() == [100, 100]
+    engine.write(made.name, [make("a", "red shoe", [0, 1, 0, 0], price=300)])
+    engine.refresh(made.name)
+    found = engine.candidates(index, Request("shoe"))
+    prices = dict(zip(found.ids, found.records["price"].tolist(), strict=True))
+    assert prices == {"a": 300, "b": 100}
+    assert dict(zip(found.ids, found.titles, strict=True)) == {"a": "red shoe", "b": "shoe"}
+    assert found.vectors[found.ids.index("a")].tolist() == [0, 127, 0, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -39,11 +40,11 @@ def worker_of(command: subprocess.Popen[bytes]) -> int | None:
     """The process id of the command's worker, as soon as it has one; None when the command ends first."""
     while command.poll() is None:
         try:
-            children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
+            for child in Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split():
+                if b"worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return int(child)
         except FileNotFoundError:
-            return None
-        if children:
-            return int(children[0])
+            pass
         os.sched_yield()
     return None
 
@@ -69,8 +70,9 @@ def test_killed_at_random_points_nothing_is_lost_or_doubled(tmp_path: Path) -> N
             victim = worker_of(command)
             ended = wait(command, generator.uniform(0.0, 2.0))
             if victim is not None and not ended:
-                os.kill(victim, signal.SIGKILL)
-                kills += 1
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(victim, signal.SIGKILL)
+                    kills += 1
         ended = wait(command, generator.uniform(0.5, 4.0))
         if not ended:
             command.kill()
