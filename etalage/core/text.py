@@ -26,12 +26,17 @@ _CJK = "\u1100-\u11ff\u3005\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\
 _MID_LETTER = ":\u00b7\u0387\u055f\u05f4\u2027\ufe13\ufe55\uff1a"
 _MID_BOTH = ".'\u2018\u2019\u2024\ufe52\uff07\uff0e"
 _MID_NUMBER = ",;\u037e\u0589\u060c\u060d\u066c\u2044\ufe10\ufe14\ufe50\ufe54\uff0c\uff1b"
-_LETTER = rf"[^\W\d_{_CJK}]"
-_MARK = "\u00ad\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+_OTHER_NUMBER = (
+    "\u00b2\u00b3\u00b9\u00bc-\u00be\u2070\u2074-\u2079\u2080-\u2089\u2150-\u215f\u2189\u2460-\u249b\u24ea-\u24ff"
+    "\u2776-\u2793\u3192-\u3195\u3220-\u3229\u3248-\u324f\u3251-\u325f\u3280-\u3289\u32b1-\u32bf"
+)
+"""Superscripts, fractions, circled numbers: digits to Python, but no part of a word to UAX #29 (`m²` is `m`)."""
+_LETTER = rf"[^\W\d_{_CJK}{_OTHER_NUMBER}]"
+_MARK = "\u00ad\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u200c-\u200f\u202a-\u202e\u2060-\u2064\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff"
 _WORD = re.compile(
     rf"(?P<cjk>[{_CJK}][{_CJK}{_MARK}]*)"
-    rf"|(?:[^\W{_CJK}]|(?<=[^\W_{_CJK}])[{_MARK}]"
-    rf"|(?<=[^\W\d_{_CJK}])[{re.escape(_MID_LETTER + _MID_BOTH)}](?={_LETTER})"
+    rf"|(?:[^\W{_CJK}{_OTHER_NUMBER}]|(?<=[^\W_{_CJK}{_OTHER_NUMBER}])[{_MARK}]"
+    rf"|(?<=[^\W\d_{_CJK}{_OTHER_NUMBER}])[{re.escape(_MID_LETTER + _MID_BOTH)}](?={_LETTER})"
     rf"|(?<=\d)[{re.escape(_MID_NUMBER + _MID_BOTH)}](?=\d))+"
 )
 _WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -78,7 +83,7 @@ def _ascii(text: str) -> str:
     """Latin letters with marks to plain letters, as Lucene's `asciifolding` (other scripts keep theirs)."""
     folded = []
     for char in text.translate(_FOLD):
-        if char.isascii():
+        if char.isascii() or char in "ªº":
             folded.append(char)
             continue
         base = unicodedata.normalize("NFKD", char)[0]

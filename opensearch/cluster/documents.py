@@ -1,7 +1,7 @@
 """What a generation's index looks like, and how a document is stored in it and read back.
 
 What a search needs of a hit is one binary value (`record`): feature record, int8 vectors and title, read without touching
-stored fields. `_source` keeps the product and its hashes.
+stored fields. `_source` is kept whole: with a filter on it the node would store all of it once more until a merge, vectors too.
 """
 
 from __future__ import annotations
