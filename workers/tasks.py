@@ -35,7 +35,7 @@ def owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-@shared_task(name="etalage.index_chunk")
+@shared_task(name="etalage.index_chunk")  # type: ignore[untyped-decorator]
 def index_chunk(job: str, number: int) -> None:
     """Work on one chunk of a job, unless another worker holds it or it is done."""
     reindex.work(_engine(), _encoder(), job, number, owner(), _settings().lease)

@@ -13,7 +13,7 @@ import opensearchpy
 import orjson
 from opensearchpy.serializer import JSONSerializer
 
-from etalage.core.errors import EngineError, EngineTimeout, EngineUnavailable, shorten
+from etalage.core.errors import ConfigError, EngineError, EngineTimeout, EngineUnavailable, shorten
 from etalage.core.settings import Settings
 
 ATTEMPTS: Final = 4
@@ -40,7 +40,10 @@ class Refused(EngineError):
 
 class _Orjson(JSONSerializer):  # type: ignore[misc]
     def loads(self, s: str) -> Any:
-        return orjson.loads(s)
+        try:
+            return orjson.loads(s)
+        except orjson.JSONDecodeError as error:
+            raise opensearchpy.exceptions.SerializationError(shorten(s), error) from None
 
     def dumps(self, data: Any) -> Any:
         return data if isinstance(data, str | bytes) else orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -51,7 +54,7 @@ class Client:
 
     def __init__(self, settings: Settings) -> None:
         if settings.opensearch_url is None:
-            raise EngineError("no OpenSearch node is set", remedy="Set ETALAGE_OPENSEARCH_URL.")
+            raise ConfigError("no OpenSearch node is set", remedy="Set ETALAGE_OPENSEARCH_URL.")
         parts = urlsplit(settings.opensearch_url)
         self.url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
         self.timeout = settings.opensearch_timeout
@@ -64,6 +67,12 @@ class Client:
             if not settings.opensearch_verify:
                 options["ssl_assert_hostname"] = False
             if settings.opensearch_ca is not None:
+                if not settings.opensearch_ca.is_file():
+                    raise ConfigError(
+                        "there is no such certificate bundle",
+                        value=settings.opensearch_ca,
+                        remedy="Correct ETALAGE_OPENSEARCH_CA.",
+                    )
                 options["ca_certs"] = str(settings.opensearch_ca)
         try:
             self._client = opensearchpy.OpenSearch(
@@ -107,7 +116,7 @@ class Client:
             if attempt:
                 time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
             try:
-                return self._client.transport.perform_request(
+                answer = self._client.transport.perform_request(
                     method,
                     url,
                     params=dict(params or {}),
@@ -119,6 +128,10 @@ class Client:
                 fault = self._translate(error)
                 if not isinstance(fault, EngineUnavailable):
                     raise fault from None
+            else:
+                if isinstance(answer, str):
+                    raise self._fault(EngineError, "the answer is not OpenSearch's", "Correct ETALAGE_OPENSEARCH_URL.")
+                return answer
         raise fault from None
 
     def _translate(self, error: Exception) -> EngineError:
@@ -231,11 +244,10 @@ class Client:
 
 def _reason(info: Any) -> str:
     """The cause that the node gives, deepest first."""
-    error = info.get("error") if isinstance(info, Mapping) else None
+    error = info.get("error") if isinstance(info, Mapping) else info
     if not isinstance(error, Mapping):
         return str(error or "")
-    deepest = error
+    deepest = error if "caused_by" in error else (error.get("root_cause") or [error])[0]
     while isinstance(deepest.get("caused_by"), Mapping):
         deepest = deepest["caused_by"]
-    roots = error.get("root_cause") or [{}]
-    return str(deepest.get("reason") or roots[0].get("reason") or error.get("reason") or error.get("type") or "")
+    return str(deepest.get("reason") or error.get("reason") or error.get("type") or "")

@@ -1,7 +1,8 @@
 """What a generation's index looks like, and how a document is stored in it and read back.
 
 What a search needs of a hit is one binary value (`record`): feature record, int8 vectors and title, read without touching
-stored fields. `_source` is kept whole: with a filter on it the node would store all of it once more until a merge, vectors too.
+stored fields. `_source` is kept whole: with a filter on it the node stores all of it once more for recovery, vectors too
+(8.7 KB instead of 5.1 KB a product).
 """
 
 from __future__ import annotations

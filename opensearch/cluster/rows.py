@@ -1,7 +1,8 @@
 """Feature records, vectors and titles of hits, kept beside the client.
 
-A search then brings only ids and revisions; what is not held at that revision is fetched by one more request. Measured on
-19,406 products, 200 candidates: see `docs/decisions` for the figures with and without.
+A search then brings only ids and revisions; what is not held at that revision is fetched by one more request. Measured with
+19,406 products and 200 candidates on two cores: p50 2.9 ms with every row held, 4.3 ms with the rows in each answer (base64
+both ways), 7 ms when none is held yet.
 """
 
 from __future__ import annotations

@@ -1,0 +1,111 @@
+"""The Python interface, mirroring the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from autocomplete.querylog import Entry
+from etalage.core.settings import Settings, load
+from indexer.reindex import Options
+from opensearch.engine import SearchEngine
+from ranker import rerank
+from ranker.filters import parse_filters, parse_sort
+from ranker.search import Answer, Ask, Searcher
+from ranker.training import judgments
+from ranker.training.report import Plan, train
+from workers import behaviour, coordinate, parts
+
+
+class Shop:
+    """One shop: its settings, and what is opened for it on first use. Close it, or use it in a `with` block."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings: Settings = load(**settings)
+        self._engine: SearchEngine | None = None
+        self._searcher: Searcher | None = None
+
+    @property
+    def engine(self) -> SearchEngine:
+        """The engine."""
+        if self._engine is None:
+            self._engine = parts.engine_of(self.settings)
+        return self._engine
+
+    def index(
+        self,
+        feed: str | Path,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        max_bad: str = "5%",
+        full: bool = False,
+    ) -> dict[str, Any]:
+        """Index a full feed; it replaces the catalog. Returns and raises as `workers.coordinate.index_feed`."""
+        quarantine = self.settings.home / "quarantine.jsonl"
+        options = Options(mapping or {}, max_bad, full, self.settings.chunk, quarantine)
+        summary = coordinate.index_feed(self.settings, Path(feed), options)
+        self._searcher = None
+        return summary
+
+    def search(
+        self,
+        q: str,
+        *,
+        size: int = 10,
+        start: int = 0,
+        filters: object = None,
+        sort: str | None = None,
+        explain: bool = False,
+    ) -> Answer:
+        """Search; filters and sort as on the command line. Raises QueryError, EngineError, FingerprintMismatch."""
+        if self._searcher is None:
+            self._searcher = parts.searcher_of(self.settings, self.engine)
+        return self._searcher.search(Ask(q, size, start, parse_filters(filters), parse_sort(sort), explain=explain))
+
+    def suggest(self, prefix: str, *, size: int = 10) -> list[Entry]:
+        """Complete a prefix. Raises EngineError before completions were built."""
+        return parts.completer_of(self.settings).complete(prefix, size)
+
+    def evaluate(self, qrels: str | Path, *, queries: str | Path | None = None, **options: Any) -> dict[str, Any]:
+        """Measure the four arms; options and errors as `ranker.evaluate.Evaluator.evaluate`."""
+        judged = judgments.read(Path(qrels), Path(queries) if queries else None)
+        return parts.evaluator_of(self.settings, self.engine).evaluate(judged, **options)
+
+    def train_ranker(
+        self, qrels: str | Path, *, minutes: float = 5.0, seed: int = 0, force: bool = False
+    ) -> dict[str, Any]:
+        """Train the ranker on judged queries; returns and raises as `ranker.training.report.train`."""
+        judged = judgments.read(Path(qrels))
+        plan = Plan(
+            window=self.settings.candidates,
+            neighbours=self.settings.neighbours,
+            minutes=minutes,
+            seed=seed,
+            force=force,
+            trained_on=f"{Path(qrels).name} ({judged.digest})",
+            before=rerank.load(self.settings.home),
+        )
+        encoder = parts.encoder_of(self.settings)
+        report = train(self.engine, self.settings.index, encoder, judged, self.settings.home / "rankers", plan)
+        self._searcher = None
+        return report
+
+    def import_events(self, file: str | Path, *, max_bad: str = "5%") -> dict[str, Any]:
+        """Store UBI documents and build completions; returns and raises as `workers.behaviour.import_events`."""
+        return behaviour.import_events(self.engine, self.settings, Path(file), max_bad=max_bad)
+
+    def close(self) -> None:
+        """Release files and connections."""
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = self._searcher = None
+
+    def __enter__(self) -> Shop:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
