@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,10 @@ def node_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         unavailable("node", "opensearch.node cannot start one")
     folder: Path = tmp_path_factory.mktemp("node")
     try:
-        started = node.start(folder)
+        with warnings.catch_warnings():
+            # The node is meant to outlive the handle of its process.
+            warnings.simplefilter("ignore", ResourceWarning)
+            started = node.start(folder)
     except Exception as error:  # whatever keeps a node from starting is the reason that is shown
         unavailable("node", f"{type(error).__name__}: {error}")
         return

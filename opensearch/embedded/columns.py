@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -33,6 +34,11 @@ class Strings:
     def __getitem__(self, index: int) -> str:
         blob: bytes = self._blob[self._offsets[index] : self._offsets[index + 1]].tobytes()
         return blob.decode("utf-8", "surrogatepass")
+
+    def all(self) -> list[str]:
+        """Every string, decoded."""
+        blob, offsets = self._blob.tobytes(), self._offsets.tolist()
+        return [blob[a:b].decode("utf-8", "surrogatepass") for a, b in itertools.pairwise(offsets)]
 
     def find(self, value: str) -> int | None:
         """The index of `value`, or None. The strings must be sorted."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from bisect import bisect_left
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -134,8 +135,9 @@ class Snapshot:
 
     def __init__(self, folder: Path, generation: str) -> None:
         self.generation, self.name = generation, folder.name
-        self._ids = Strings(folder, "ids")
-        self._titles = Strings(folder, "titles")
+        # Every search returns hundreds of these: decoding them once is worth the memory.
+        self._ids = Strings(folder, "ids").all()
+        self._titles = Strings(folder, "titles").all()
         self.size = len(self._ids)
         self._records = mapped(folder / "records.npy")
         self._postings = postings.Postings(folder, self.size)
@@ -195,8 +197,8 @@ class Snapshot:
                 passed &= numbers < np.float32(one.high) if one.open_high else numbers <= np.float32(one.high)
             return passed
         mask = np.zeros(self.size, bool)
-        rows = [row for value in one.ids if (row := self._ids.find(value)) is not None]
-        mask[rows] = True
+        rows = [bisect_left(self._ids, value) for value in one.ids]
+        mask[[row for row, value in zip(rows, one.ids, strict=True) if self._ids[row : row + 1] == [value]]] = True
         return mask
 
     def _matched(self, request: Request, lexical: Floats, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:

@@ -1,8 +1,8 @@
 """Nearest vectors of a snapshot: exact up to a measured size, HNSW beyond, exact again under a filter.
 
-Vectors are kept as int8 rows. Up to `exact_limit` rows they are widened once to float32 and a query is one matrix-vector
-product (19,406 x 384: 1.0 ms on two cores, 2.1 ms over int8 rows with usearch's exact search, 0.24 ms by HNSW, which misses
-some neighbours and takes 3 s to build; `docs/decisions/0001-embedded-index.md`).
+Vectors are kept as int8 rows. Up to `exact_limit` rows usearch compares the query with each (19,406 x 384 on one core:
+0.7 ms; a float32 matrix-vector product took 1 to 3 ms and four times the memory; an HNSW graph 0.25 ms, but it misses some
+neighbours and takes 3 s to build). A margin of neighbours is compared again in floating point, so that ties break by row.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from usearch.index import Index
+from usearch.index import Index, MetricKind, search
 
 from etalage.core.records import Floats, cosine, to_int8
 from opensearch.embedded.arrays import mapped
 
 _CONNECTIVITY, _EXPANSION_ADD, _EXPANSION_SEARCH = 16, 128, 256
+_MARGIN: Final = 64
 _FILTERED_LIMIT: Final = 20_000
 """Beyond this many rows left by a filter, an HNSW search is tried before the exact one."""
 
@@ -31,16 +32,11 @@ class Vectors:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.rows: npt.NDArray[np.int8] = mapped(folder / f"{name}.npy")
-        self._present = self.rows.any(axis=1) if self.rows.size else np.zeros(len(self.rows), bool)
-        self._graph: Index | None = None
-        self._unit: Floats | None = None
+        known = np.flatnonzero(np.any(self.rows, axis=1)) if self.rows.size else np.zeros(0, np.int64)
+        self._known: npt.NDArray[np.int64] = known
+        self._dense = self.rows if len(known) == len(self.rows) else np.ascontiguousarray(self.rows[known])
         graph = folder / f"{name}.usearch"
-        if graph.exists():
-            self._graph = Index.restore(str(graph), view=True)
-        else:
-            unit = self.rows.astype(np.float32)
-            norms = np.sqrt(np.einsum("ij,ij->i", unit, unit))
-            self._unit = unit / np.maximum(norms, 1e-12)[:, None]
+        self._graph: Index | None = Index.restore(str(graph), view=True) if graph.exists() else None
 
     @staticmethod
     def build(rows: npt.NDArray[np.int8], folder: Path, name: str, exact_limit: int) -> None:
@@ -61,27 +57,33 @@ class Vectors:
 
     def nearest(self, query: Floats, k: int, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.int64]:
         """Rows of the `k` nearest by cosine, nearest first, ties by row; only rows of `mask` when it is given."""
-        if self._unit is not None:
-            cosines = self._unit @ query
-            allowed = self._present if mask is None else self._present & mask
-            cosines[~allowed] = -np.inf
-            return top(cosines, min(k, int(allowed.sum())))
         if mask is None:
-            return self._by_graph(query, k)
-        rows = np.flatnonzero(self._present & mask)
-        if len(rows) > _FILTERED_LIMIT:
+            return self._exact(query, k, self._known, self._dense) if self._graph is None else self._by_graph(query, k)
+        rows = self._known[mask[self._known]]
+        if self._graph is not None and len(rows) > _FILTERED_LIMIT:
             found = self._by_graph(query, 4 * k)
             kept = found[mask[found]]
             if len(kept) >= k:
                 return kept[:k]
-        kept = rows[top(cosine(query, self.rows[rows]), min(k, len(rows)))]
-        return kept
+        return self._exact(query, k, rows, self._dense if len(rows) == len(self._known) else self.rows[rows])
+
+    def _exact(
+        self, query: Floats, k: int, rows: npt.NDArray[np.int64], vectors: npt.NDArray[np.int8]
+    ) -> npt.NDArray[np.int64]:
+        """The nearest of `rows`, whose vectors are given."""
+        if not len(rows) or k <= 0:
+            return np.zeros(0, np.int64)
+        found = search(vectors, to_int8(query), min(k + _MARGIN, len(rows)), MetricKind.Cos, exact=True, threads=1)
+        return self._again(query, k, rows[np.asarray(found.keys, np.int64)])
 
     def _by_graph(self, query: Floats, k: int) -> npt.NDArray[np.int64]:
         if self._graph is None:
             return np.zeros(0, np.int64)
-        found = self._graph.search(to_int8(query), k)
-        rows = np.sort(np.asarray(found.keys, np.int64))
+        return self._again(query, k, np.asarray(self._graph.search(to_int8(query), k + _MARGIN).keys, np.int64))
+
+    def _again(self, query: Floats, k: int, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The `k` nearest of `rows` in floating point, nearest first, ties by row."""
+        rows = np.sort(rows)
         return rows[top(cosine(query, self.rows[rows]), min(k, len(rows)))]
 
 
