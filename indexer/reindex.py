@@ -69,7 +69,11 @@ def plan(
     """
     limit = bad_limit(options.max_bad)
     digest = sources.digest(path)
-    sample = [row.values for row in islice(sources.read(path), _SAMPLE) if not row.fault]
+    first = list(islice(sources.read(path), _SAMPLE))
+    sample = [row.values for row in first if not row.fault]
+    if not sample:
+        faults = "; ".join(f"line {row.line}: {row.fault}" for row in first[:3])
+        raise CatalogError("the feed has no readable row", value=faults or path, remedy="Check that it is the right file.")
     mapping = guess(sample, options.overrides)
     spec = IndexSpec(encoder.name, encoder.fingerprint, encoder.dim, _image_dim(path, mapping))
     name = _job_name(index, digest, mapping, spec, options)

@@ -52,4 +52,5 @@ def candidates(engine: SearchEngine, index: str, query: Query, request: Request)
 
 def fuse_candidates(query: Query, found: Candidates, cosines: Floats) -> Retrieved:
     """Candidates with their cosines and the hybrid score."""
-    return Retrieved(query, found, cosines, fuse.hybrid(found.lexical, cosines, np.any(found.vectors, axis=1)))
+    encoded = np.any(found.vectors, axis=1) & bool(cosines.any())
+    return Retrieved(query, found, cosines, fuse.hybrid(found.lexical, cosines, encoded))

@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 
 from autocomplete.complete import Completer
-
 from etalage.core.encoders import Encoder, models
 from etalage.core.errors import EtalageError, ModelError
 from etalage.core.settings import Settings

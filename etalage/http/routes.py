@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
-from autocomplete.complete import Completer
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from autocomplete.complete import Completer
 from etalage.core import events
 from etalage.core.errors import EngineError, EtalageError, QueryError
 from etalage.core.settings import Settings
