@@ -11,6 +11,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from itertools import islice
@@ -69,7 +70,8 @@ def plan(
     """
     limit = bad_limit(options.max_bad)
     digest = sources.digest(path)
-    first = list(islice(sources.read(path), _SAMPLE))
+    with closing(sources.read(path)) as rows:
+        first = list(islice(rows, _SAMPLE))
     sample = [row.values for row in first if not row.fault]
     if not sample:
         faults = "; ".join(f"line {row.line}: {row.fault}" for row in first[:3])
@@ -119,13 +121,14 @@ def _image_dim(path: Path, mapping: FeedMapping) -> int:
     """Components of the feed's first readable image vector; 0 without one."""
     if "vec_image" not in mapping.columns:
         return 0
-    for row in sources.read(path):
-        try:
-            vector = clean.vector(row.values.get(mapping.columns["vec_image"]))
-        except clean.BadRow:
-            continue
-        if vector:
-            return len(vector)
+    with closing(sources.read(path)) as rows:
+        for row in rows:
+            try:
+                vector = clean.vector(row.values.get(mapping.columns["vec_image"]))
+            except clean.BadRow:
+                continue
+            if vector:
+                return len(vector)
     return 0
 
 

@@ -7,7 +7,7 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -39,8 +39,8 @@ def digest(path: Path) -> str:
     return total.hexdigest()
 
 
-def read(path: Path) -> Iterator[Row]:
-    """The rows of a feed, streaming.
+def read(path: Path) -> Generator[Row, None, None]:
+    """The rows of a feed, streaming; close it when not reading to the end.
 
     Raises:
         CatalogError: the file is missing, empty, binary or not UTF-8; it says where.
@@ -77,8 +77,8 @@ def _rows(stream: Any, path: Path) -> Iterator[Row]:
         raise CatalogError("the feed is empty", value=path, remedy=_REMEDY)
     if start[:1] == b"[":
         raise CatalogError("the feed is one JSON array", value=path, remedy="Write one object a line (JSON Lines).")
-    text = io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="")
-    yield from _json_lines(text) if start[:1] == b"{" else _delimited(text, start, path)
+    with io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="") as text:
+        yield from _json_lines(text) if start[:1] == b"{" else _delimited(text, start, path)
 
 
 def _json_lines(text: io.TextIOWrapper) -> Iterator[Row]:

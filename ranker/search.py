@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from etalage.core.encoders import Encoder
-from etalage.core.errors import EngineError, FingerprintMismatch, ModelError
+from etalage.core.errors import EngineError, FingerprintMismatch, ModelError, QueryError
 from etalage.core.records import Floats
 from opensearch import fields
 from opensearch.engine import Filter, Lists, Request, SearchEngine, Sort
@@ -26,7 +26,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One search: what to find and which hits of the answer to return. An empty `q` browses by popularity."""
+    """One search: what to find and which hits of the answer to return. An empty `q` browses by popularity.
+
+    `image` is an image vector to compare with the products' own; then nothing is re-ranked, since the ranker has learnt from
+    texts only.
+    """
 
     q: str
     size: int = 10
@@ -35,6 +39,7 @@ class Ask:
     sort: Sort | None = None
     facets: tuple[str, ...] = fields.FACETS
     explain: bool = False
+    image: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +116,14 @@ class Searcher:
         query = understand(ask.q)
         clock.lap("understand")
         degraded: list[str] = []
-        vector = self._encode(query, degraded)
+        vector = _unit(ask.image) if ask.image else self._encode(query, degraded)
         clock.lap("encode")
         retrieved = self._retrieve(ask, query, vector)
         clock.lap("retrieve")
-        ranked = min(self.window, len(retrieved.candidates.ids)) if query.text and ask.sort is None else 0
+        whole = (query.text or ask.image) and ask.sort is None
+        ranked = min(self.window, len(retrieved.candidates.ids)) if whole else 0
         head = retrieved if ranked == len(retrieved.candidates.ids) else retrieved.first(ranked)
-        matrix, scores = self._rank(head, ask.start < self.window, degraded, clock)
+        matrix, scores = self._rank(head, ask.start < self.window and not ask.image, degraded, clock)
         order = self._order(ask, head, scores, len(retrieved.candidates.ids))
         hits = self._hits(ask, retrieved, head, order, matrix, scores)
         clock.lap("answer")
@@ -131,7 +137,7 @@ class Searcher:
             degraded.append("vectors")
             return None
         try:
-            return self.encoder.encode([query.text], kind="query")[0]
+            return self.encoder.encode_query(query.text)
         except ModelError as error:
             log.warning("searching without vectors: %s", error)
             degraded.append("vectors")
@@ -139,23 +145,25 @@ class Searcher:
 
     def _retrieve(self, ask: Ask, query: Query, vector: Floats | None) -> Retrieved:
         """The whole window for a page inside it; past it, just the page, in the engine's order, which continues it."""
-        past = ask.start >= self.window or not query.text or ask.sort is not None
-        start, size = (ask.start, ask.size) if past else (0, max(self.window, ask.start + ask.size))
-        sort = ask.sort or (None if query.text else Sort("popularity", descending=True))
+        browse = not query.text and not ask.image
+        past = ask.start >= self.window or browse or ask.sort is not None
         request = Request(
-            query.text, vector, self.neighbours, start, size, ask.filters, ask.facets, sort, self._lists(ask, query)
+            query.text,
+            vector,
+            self.neighbours,
+            start=ask.start if past else 0,
+            size=ask.size if past else max(self.window, ask.start + ask.size),
+            filters=ask.filters,
+            facets=ask.facets,
+            sort=ask.sort or (Sort("popularity", descending=True) if browse else None),
+            lists=_lists(ask, query),
+            vector_field="vec_image" if ask.image else "vec_text",
         )
         retrieved = retrieve.candidates(self.engine, self.index, query, request)
         if ask.sort is not None and vector is not None and not retrieved.candidates.total:
-            request = Request(query.text, vector, self.neighbours, start, size, ask.filters, ask.facets, sort)
-            retrieved = retrieve.candidates(self.engine, self.index, query, request)
+            retrieved = retrieve.candidates(self.engine, self.index, query, replace(request, lists=Lists.BOTH))
         self._verify(retrieved.candidates.generation)
         return retrieved
-
-    @staticmethod
-    def _lists(ask: Ask, query: Query) -> Lists:
-        """Sorted by a number, the farthest neighbour could come first, so only the words decide what is found."""
-        return Lists.LEXICAL if ask.sort is not None or not query.text else Lists.BOTH
 
     def _verify(self, generation: str) -> None:
         if self.encoder is None or generation in self._verified:
@@ -220,6 +228,22 @@ class Searcher:
                     parts["families"] = explain.families(self.ranker, matrix, row)
             page.append(Hit(found.ids[row], round(float(final[row]), 6) if inside else 0.0, found.titles[row], parts))
         return page
+
+
+def _lists(ask: Ask, query: Query) -> Lists:
+    """Sorted by a number, the farthest neighbour could come first, so only the words decide what is found."""
+    if ask.image and not query.text:
+        return Lists.VECTOR
+    return Lists.LEXICAL if ask.sort is not None or not query.text else Lists.BOTH
+
+
+def _unit(vector: tuple[float, ...]) -> Floats:
+    array = np.asarray(vector, np.float32)
+    norm = float(np.linalg.norm(array))
+    if not np.isfinite(array).all() or norm == 0:
+        raise QueryError("the image vector has a number that is not finite, or only zeros", remedy="Encode it again.")
+    unit: Floats = array / np.float32(norm)
+    return unit
 
 
 class Clock:

@@ -31,12 +31,14 @@ _OTHER_NUMBER = (
     "\u2776-\u2793\u3192-\u3195\u3220-\u3229\u3248-\u324f\u3251-\u325f\u3280-\u3289\u32b1-\u32bf"
 )
 """Superscripts, fractions, circled numbers: digits to Python, but no part of a word to UAX #29 (`m²` is `m`)."""
-_LETTER = rf"[^\W\d_{_CJK}{_OTHER_NUMBER}]"
+_HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
+"""A word of Hangul alone gives bigrams; beside Latin letters or digits Hangul is a letter like others (`5개`)."""
+_LETTER = rf"(?:[^\W\d_{_CJK}{_OTHER_NUMBER}]|[{_HANGUL}])"
 _MARK = "\u00ad\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u200c-\u200f\u202a-\u202e\u2060-\u2064\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff"
 _WORD = re.compile(
-    rf"(?P<cjk>[{_CJK}][{_CJK}{_MARK}]*)"
-    rf"|(?:[^\W{_CJK}{_OTHER_NUMBER}]|(?<=[^\W_{_CJK}{_OTHER_NUMBER}])[{_MARK}]"
-    rf"|(?<=[^\W\d_{_CJK}{_OTHER_NUMBER}])[{re.escape(_MID_LETTER + _MID_BOTH)}](?={_LETTER})"
+    rf"(?P<cjk>(?:(?![{_HANGUL}])[{_CJK}][{_MARK}]*|[{_HANGUL}][{_HANGUL}{_MARK}]*+(?![^\W{_CJK}{_OTHER_NUMBER}]|[{re.escape(_MID_LETTER + _MID_BOTH)}]{_LETTER}))+)"
+    rf"|(?:[^\W{_CJK}{_OTHER_NUMBER}]|[{_HANGUL}]|(?<=[^\W_{_CJK}{_OTHER_NUMBER}])[{_MARK}]"
+    rf"|(?:(?<=[^\W\d_{_CJK}{_OTHER_NUMBER}])|(?<=[{_HANGUL}]))[{re.escape(_MID_LETTER + _MID_BOTH)}](?={_LETTER})"
     rf"|(?<=\d)[{re.escape(_MID_NUMBER + _MID_BOTH)}](?=\d))+"
 )
 _WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -44,6 +46,7 @@ _HALF_KANA = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0
 _FOLD = str.maketrans(
     {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ð": "d"}
     | {"Ð": "D", "þ": "th", "Þ": "TH", "ł": "l", "Ł": "L", "ı": "i", "ħ": "h", "Ħ": "H", "ŧ": "t", "Ŧ": "T", "ŋ": "n"}
+    | {"ſ": "s", "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬆ": "st", "ĳ": "ij", "Ĳ": "IJ"}
     | {"\u2018": "'", "\u2019": "'", "\u02bc": "ʼ"}
 )
 _STEMMER = Stemmer.Stemmer("english", 0)
@@ -86,7 +89,7 @@ def _ascii(text: str) -> str:
         if char.isascii() or char in "ªº":
             folded.append(char)
             continue
-        base = unicodedata.normalize("NFKD", char)[0]
+        base = unicodedata.normalize("NFD", char)[0]
         folded.append(base if base.isascii() and base.isalnum() else char)
     return "".join(folded)
 

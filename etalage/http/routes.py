@@ -55,11 +55,18 @@ class SearchBody(BaseModel):
     sort: str | None = None
     filter: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
     explain: bool = False
+    image_vector: list[float] = Field(default_factory=list, max_length=4096)
 
     def ask(self) -> Ask:
         """The search that it describes."""
         return Ask(
-            self.q, self.size, self.start, parse_filters(self.filter), parse_sort(self.sort), explain=self.explain
+            self.q,
+            self.size,
+            self.start,
+            parse_filters(self.filter),
+            parse_sort(self.sort),
+            explain=self.explain,
+            image=tuple(self.image_vector),
         )
 
 
