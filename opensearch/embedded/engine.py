@@ -15,7 +15,7 @@ from etalage.core import records
 from etalage.core.errors import EngineError
 from etalage.core.records import Document, Floats
 from etalage.core.settings import Settings
-from opensearch import fields
+from opensearch import checks, fields
 from opensearch.embedded import postings, snapshot
 from opensearch.embedded.jobs import SqliteJobs
 from opensearch.embedded.store import Store
@@ -23,7 +23,6 @@ from opensearch.engine import Candidates, Generation, IndexSpec, LedgerRow, Outc
 from opensearch.jobs import JobTable
 
 _BATCH: Final = 500
-_MAX_ID: Final = 512
 
 
 class EmbeddedEngine(SearchEngine):
@@ -99,7 +98,7 @@ class EmbeddedEngine(SearchEngine):
         number = self._number(generation)
         row = self._store.connection().execute("SELECT spec FROM generations WHERE number = ?", (number,)).fetchone()
         spec = IndexSpec(**orjson.loads(row[0]))
-        outcomes = [Outcome(document.id, _fault(document, spec)) for document in documents]
+        outcomes = [Outcome(document.id, checks.document(document, spec)) for document in documents]
         rows = [
             (
                 number,
@@ -172,7 +171,7 @@ class EmbeddedEngine(SearchEngine):
         """The open snapshot of the serving generation; a newer one is opened when `CURRENT` names it."""
         row = (
             self._store.connection()
-            .execute("SELECT name FROM generations WHERE (idx = ? AND serving = 1) OR name = ?", (index, index))
+            .execute("SELECT name, spec FROM generations WHERE (idx = ? AND serving = 1) OR name = ?", (index, index))
             .fetchone()
         )
         if row is None:
@@ -187,7 +186,7 @@ class EmbeddedEngine(SearchEngine):
         opened = self._open.get(index)
         if opened is None or (opened.generation, opened.name) != (row[0], current["name"]):
             with self._guard:
-                opened = snapshot.Snapshot(folder / str(current["name"]), row[0])
+                opened = snapshot.Snapshot(folder / str(current["name"]), row[0], IndexSpec(**orjson.loads(row[1])))
                 self._open[index] = opened
         return opened
 
@@ -215,23 +214,6 @@ class EmbeddedEngine(SearchEngine):
 
 def _unknown(generation: str) -> EngineError:
     return EngineError("there is no such generation", value=generation, remedy="Index the catalog again.")
-
-
-def _fault(document: Document, spec: IndexSpec) -> str:
-    """Why a document cannot be stored, or an empty string."""
-    if not document.id or len(document.id.encode("utf-8", "surrogatepass")) > _MAX_ID:
-        return f"the id must have 1 to {_MAX_ID} bytes"
-    for name, vector, dim in (
-        ("vec_text", document.vec_text, spec.dim),
-        ("vec_image", document.vec_image, spec.dim_image),
-    ):
-        if vector is None:
-            continue
-        if vector.shape != (dim,):
-            return f"{name} has {vector.shape[0] if vector.ndim == 1 else vector.shape} dimensions, the index has {dim}"
-        if not np.isfinite(vector).all():
-            return f"{name} holds a number that is not finite"
-    return ""
 
 
 def _packed(vector: Floats | None) -> bytes | None:

@@ -20,15 +20,15 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from etalage.core.errors import EngineError, FingerprintMismatch, QueryError
+from etalage.core.errors import EngineError
 from etalage.core.records import RECORD, RECORD_VERSION, Floats
 from etalage.core.text import stems
-from opensearch import fields
+from opensearch import checks, fields
 from opensearch.embedded import postings, vectors
 from opensearch.embedded.arrays import mapped
 from opensearch.embedded.columns import Exact, Strings
 from opensearch.embedded.store import Store
-from opensearch.engine import MAX_WINDOW, Candidates, Filter, InStock, Lists, Range, Request, Term
+from opensearch.engine import Candidates, Filter, IndexSpec, InStock, Lists, Range, Request, Term
 
 VERSION: Final = 1
 _CURRENT: Final = "CURRENT"
@@ -133,8 +133,8 @@ def read_current(folder: Path) -> dict[str, object] | None:
 class Snapshot:
     """An open snapshot. Thread-safe: nothing changes after opening."""
 
-    def __init__(self, folder: Path, generation: str) -> None:
-        self.generation, self.name = generation, folder.name
+    def __init__(self, folder: Path, generation: str, spec: IndexSpec) -> None:
+        self.generation, self.name, self._spec = generation, folder.name, spec
         # Every search returns hundreds of these: decoding them once is worth the memory.
         self._ids = Strings(folder, "ids").all()
         self._titles = Strings(folder, "titles").all()
@@ -148,7 +148,8 @@ class Snapshot:
 
     def candidates(self, request: Request) -> Candidates:
         """Answer one retrieval; see `SearchEngine.candidates`."""
-        _check(request)
+        checks.request(request)
+        checks.dimension(request, self._spec, self.generation)
         mask = self._mask(request.filters)
         terms = stems(request.text)
         scores = self._postings.scores(terms)
@@ -210,15 +211,7 @@ class Snapshot:
     def _near(self, request: Request, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.int64]:
         if request.vector is None or request.lists is Lists.LEXICAL:
             return np.zeros(0, np.int64)
-        column = self._vectors[request.vector_field]
-        if column.rows.shape[1] != len(request.vector):
-            raise FingerprintMismatch(
-                f"the query's vector has {len(request.vector)} dimensions, {request.vector_field} has"
-                f" {column.rows.shape[1]}",
-                value=self.generation,
-                remedy="Search with the encoder that the index was built with, or index again with `--full`.",
-            )
-        return column.nearest(request.vector, request.k, mask)
+        return self._vectors[request.vector_field].nearest(request.vector, request.k, mask)
 
     def _order(
         self,
@@ -239,23 +232,3 @@ class Snapshot:
         rest[near] = False
         rows = np.flatnonzero(rest)
         return np.concatenate([near, rows[vectors.top(lexical[rows], min(deep, len(rows)))]])
-
-
-def _check(request: Request) -> None:
-    """Raise QueryError for what cannot be answered."""
-    if request.start < 0 or request.size < 0 or request.start + request.size > MAX_WINDOW:
-        raise QueryError(
-            f"a search reaches at most hit {MAX_WINDOW}",
-            value=f"from {request.start}, size {request.size}",
-            remedy="Ask for less, or narrow the search with filters.",
-        )
-    asked: list[tuple[str, str, tuple[str, ...]]] = [
-        ("filter", one.name, fields.KEYWORD) for one in request.filters if isinstance(one, Term)
-    ]
-    asked += [("range", one.name, fields.NUMERIC) for one in request.filters if isinstance(one, Range)]
-    asked += [("facet", name, fields.KEYWORD) for name in request.facets]
-    asked += [("sort", request.sort.name, fields.NUMERIC)] if request.sort else []
-    asked += [("vector", request.vector_field, ("vec_text", "vec_image"))]
-    for use, name, known in asked:
-        if name not in known:
-            raise QueryError(f"there is no field to {use} by", value=name, remedy=f"Use one of: {', '.join(known)}.")
