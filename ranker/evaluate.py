@@ -12,7 +12,7 @@ import numpy as np
 
 from etalage.core.artifact import query_hash
 from etalage.core.encoders import Encoder
-from etalage.core.errors import FingerprintMismatch, QueryError
+from etalage.core.errors import QueryError
 from etalage.core.records import Floats
 from opensearch.engine import Ids, Lists, Request, SearchEngine
 from ranker import features, metrics, retrieve
@@ -58,7 +58,9 @@ class Evaluator:
         self.engine, self.index, self.encoder, self.ranker = engine, index, encoder, ranker
         self.window, self.neighbours = window, neighbours
         self.reasons = dict(reasons or {})
-        _verify(engine, index, encoder)
+        serving = engine.serving(index)
+        if serving is not None and encoder is not None:
+            retrieve.verify(serving, encoder)
 
     def evaluate(
         self, judgments: Judgments, *, judged_only: bool = False, allow_overlap: bool = False, run: Path | None = None
@@ -164,17 +166,6 @@ class Evaluator:
         if self.ranker is not None:
             ranker = {"name": self.ranker.manifest.name, "trained_on": self.ranker.manifest.trained_on}
         return {"encoder": encoder, "ranker": ranker}
-
-
-def _verify(engine: SearchEngine, index: str, encoder: Encoder | None) -> None:
-    serving = engine.serving(index)
-    if serving is not None and encoder is not None and serving.spec.fingerprint != encoder.fingerprint:
-        raise FingerprintMismatch(
-            f"the index was encoded by {serving.spec.model} ({serving.spec.fingerprint}), queries by {encoder.name}"
-            f" ({encoder.fingerprint})",
-            value=index,
-            remedy="Index the catalog again with `etalage index FILE`, or set ETALAGE_TEXT_MODEL back.",
-        )
 
 
 def _ordered(ids: list[str], scores: Floats, scored: np.ndarray[Any, np.dtype[np.bool_]]) -> list[tuple[str, float]]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from etalage.core.encoders import Encoder
+from etalage.core.errors import FingerprintMismatch
 from etalage.core.records import Floats, cosine
-from opensearch.engine import Candidates, Request, SearchEngine
+from opensearch.engine import Candidates, Generation, Request, SearchEngine
 from ranker import fuse
 from ranker.query import Query
 
@@ -41,6 +43,17 @@ class Retrieved:
             titles=found.titles[:size],
         )
         return fuse_candidates(self.query, cut, self.cosines[:size])
+
+
+def verify(generation: Generation, encoder: Encoder) -> None:
+    """Raise FingerprintMismatch when a generation's vectors come from another encoder."""
+    if generation.spec.fingerprint != encoder.fingerprint:
+        raise FingerprintMismatch(
+            f"the index was encoded by {generation.spec.model} ({generation.spec.fingerprint}), queries by"
+            f" {encoder.name} ({encoder.fingerprint})",
+            value=generation.index,
+            remedy="Index the catalog again with `etalage index FILE`, or set ETALAGE_TEXT_MODEL back.",
+        )
 
 
 def candidates(engine: SearchEngine, index: str, query: Query, request: Request) -> Retrieved:

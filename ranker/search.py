@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from etalage.core.encoders import Encoder
-from etalage.core.errors import EngineError, FingerprintMismatch, ModelError, QueryError
+from etalage.core.errors import EngineError, ModelError, QueryError
 from etalage.core.records import Floats
 from opensearch import fields
 from opensearch.engine import Filter, Lists, Request, SearchEngine, Sort
@@ -171,13 +171,7 @@ class Searcher:
         serving = next((one for one in self.engine.generations(self.index) if one.name == generation), None)
         if serving is None:
             raise EngineError("the index changed during the search", value=generation, remedy="Search again.")
-        if serving.spec.fingerprint != self.encoder.fingerprint:
-            raise FingerprintMismatch(
-                f"the index was encoded by {serving.spec.model} ({serving.spec.fingerprint}), queries by"
-                f" {self.encoder.name} ({self.encoder.fingerprint})",
-                value=self.index,
-                remedy="Index the catalog again with `etalage index FILE`, or set ETALAGE_TEXT_MODEL back.",
-            )
+        retrieve.verify(serving, self.encoder)
         self._verified.add(generation)
 
     def _rank(
