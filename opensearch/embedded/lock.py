@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from etalage.core.errors import WriterBusy
+from etalage.core.errors import EngineUnavailable, WriterBusy
 
 
 @contextmanager
@@ -17,9 +18,9 @@ def writer(home: Path) -> Iterator[None]:
 
     Raises:
         WriterBusy: another process holds it; the message names its process id.
+        EngineUnavailable: the home cannot be created or written.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    with open(home / "writer.lock", "a+", encoding="ascii") as file:
+    with _opened(home) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -35,3 +36,13 @@ def writer(home: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _opened(home: Path) -> IO[str]:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        return open(home / "writer.lock", "a+", encoding="ascii")
+    except OSError as error:
+        raise EngineUnavailable(
+            f"the home cannot be written ({error.strerror})", value=home, remedy="Choose another with --home."
+        ) from error
