@@ -20,7 +20,7 @@ MAX_VALUES: Final = 2000
 """An id has at most so many bytes; longer titles and descriptions are cut to so many characters, and a product keeps so
 many attributes."""
 
-_TAG: Final = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
+_TAG: Final = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|</?[a-z!][^<>]*>", re.IGNORECASE | re.DOTALL)
 _NUMBER: Final = re.compile(r"[-+]?\d[\d.,'\s\u00a0]*(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 _STOCK_WORDS: Final = {
     "in stock": 1, "in_stock": 1, "instock": 1, "available": 1, "true": 1, "yes": 1,
@@ -124,6 +124,8 @@ def _number(name: str, value: Any) -> float | None:
         raise BadRow(f"the {name} is not a number: {str(value)[:40]}")
     if number < 0:
         raise BadRow(f"the {name} is below zero: {str(value)[:40]}")
+    if number > 2**53:
+        raise BadRow(f"the {name} is too large: {str(value)[:40]}")
     return number
 
 
@@ -182,10 +184,10 @@ def _moment(name: str, value: Any) -> str:
             at = datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
         else:
             at = datetime.fromisoformat(str(value).strip())
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise BadRow(f"{name} is not an ISO-8601 time: {str(value)[:40]}") from None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _attributes(row: dict[str, Any], given: Any, mapping: FeedMapping) -> dict[str, tuple[str, ...]]:

@@ -63,5 +63,7 @@ def unit(vector: tuple[float, ...] | list[float]) -> Floats | None:
     if not vector:
         return None
     array = np.asarray(vector, np.float64)
+    # Squares of very small or large numbers would not fit; a power of two changes no digit.
+    array = np.ldexp(array, -np.frexp(np.abs(array).max())[1])
     scaled: Floats = (array / np.linalg.norm(array)).astype(np.float32)
     return scaled

@@ -105,7 +105,8 @@ def guess(sample: Iterable[Mapping[str, Any]], overrides: Mapping[str, str]) -> 
     rest = [column for column in columns if column not in mapped.values()]
     attributes = {column: name for column in rest if (name := _attribute(column))}
     unused = tuple(column for column in rest if column not in attributes)
-    unit = unit or _unit(row.get(mapped.get("price", "")) for row in rows)
+    prices = [mapped[name] for name in ("price", "list_price") if name in mapped]
+    unit = unit or _unit(row.get(column) for row in rows for column in prices)
     return FeedMapping(mapped, attributes, unused, unit)
 
 

@@ -16,12 +16,19 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import orjson
 
 from etalage.core.encoders import Encoder
-from etalage.core.errors import CatalogError, ConfigError, EngineError, EtalageError, ReindexIncomplete
+from etalage.core.errors import (
+    CatalogError,
+    ConfigError,
+    EngineError,
+    EngineUnavailable,
+    EtalageError,
+    ReindexIncomplete,
+)
 from indexer import clean, documents, ledger, sources
 from indexer.ledger import Entry
 from indexer.mapping import FeedMapping, guess
@@ -75,7 +82,9 @@ def plan(
     sample = [row.values for row in first if not row.fault]
     if not sample:
         faults = "; ".join(f"line {row.line}: {row.fault}" for row in first[:3])
-        raise CatalogError("the feed has no readable row", value=faults or path, remedy="Check that it is the right file.")
+        raise CatalogError(
+            "the feed has no readable row", value=faults or path, remedy="Check that it is the right file."
+        )
     mapping = guess(sample, options.overrides)
     spec = IndexSpec(encoder.name, encoder.fingerprint, encoder.dim, _image_dim(path, mapping))
     name = _job_name(index, digest, mapping, spec, options)
@@ -166,7 +175,7 @@ def _stage(
 ) -> _Tally:
     """Clean every row; good ones go to the job table in chunks, bad ones to the quarantine file."""
     tally, waiting = _Tally(), list[dict[str, Any]]()
-    quarantine = open(options.quarantine, "wb") if options.quarantine else None
+    quarantine = _opened(options.quarantine) if options.quarantine else None
     try:
         for row, entry, reason in _entries(path, mapping, spec):
             tally.read += 1
@@ -191,6 +200,16 @@ def _stage(
         if quarantine is not None:
             quarantine.close()
     return tally
+
+
+def _opened(quarantine: Path) -> IO[bytes]:
+    try:
+        quarantine.parent.mkdir(parents=True, exist_ok=True)
+        return open(quarantine, "wb")
+    except OSError as error:
+        raise ConfigError(
+            f"the file for bad rows cannot be written ({error.strerror})", value=quarantine, remedy="Choose another."
+        ) from error
 
 
 def _entries(path: Path, mapping: FeedMapping, spec: IndexSpec) -> Iterator[tuple[sources.Row, Entry | None, str]]:
@@ -249,6 +268,7 @@ def work(engine: SearchEngine, encoder: Encoder, job: str, number: int, owner: s
     try:
         changes = ledger.changes(engine, running.generation, encoder, _unpacked(chunk.payload))
         outcomes = _write(engine, running.generation, changes)
+        _refuse_busy(outcomes)
     except EtalageError as error:
         log.warning("chunk %d of job %s failed: %s", number, job, error)
         engine.jobs.fail(job, number, owner, str(error), retry=error.retryable)
@@ -279,6 +299,13 @@ def _write(engine: SearchEngine, generation: str, changes: ledger.Changes) -> li
     return done
 
 
+def _refuse_busy(outcomes: list[Outcome]) -> None:
+    """Raise EngineUnavailable for documents that the engine still did not take: nothing is wrong with them."""
+    busy = [one for one in outcomes if one.reason and one.retryable]
+    if busy:
+        raise EngineUnavailable(f"the engine did not take {len(busy)} documents ({busy[0].reason})", value=busy[0].id)
+
+
 def finish(engine: SearchEngine, job: Job) -> dict[str, Any]:
     """Complete a job whose chunks are done: remove, refresh, check, let the generation serve.
 
@@ -293,8 +320,10 @@ def finish(engine: SearchEngine, job: Job) -> dict[str, Any]:
     try:
         _refuse_dead(engine, job, failed)
         wanted = {entry.source["id"] for payload in engine.jobs.payloads(job.id) for entry in _unpacked(payload)}
-        wanted -= {one for one, _ in failed}
-        removed = engine.delete(job.generation, [one for one in engine.ids(job.generation) if one not in wanted])
+        stored = set(engine.ids(job.generation))
+        # A product whose new version was refused keeps the one that is stored.
+        wanted -= {one for one, _ in failed} - stored
+        removed = engine.delete(job.generation, sorted(stored - wanted))
         engine.refresh(job.generation)
         _gate(engine, job, wanted)
     except ReindexIncomplete:
@@ -359,10 +388,12 @@ def _short(reason: str, job: Job) -> ReindexIncomplete:
 
 def _serve(engine: SearchEngine, job: Job) -> None:
     """Let the generation serve, and drop those that are older than the one before it."""
+    names = [one.name for one in engine.generations(job.index)]
+    keep = names[: names.index(job.generation) + 1][-2:]
     serving = engine.serving(job.index)
     if serving is None or serving.name != job.generation:
         engine.swap(job.index, job.generation)
-    keep = {job.generation, serving.name if serving else ""}
-    for old in engine.generations(job.index):
-        if old.name not in keep:
-            engine.drop(old.name)
+        keep = [job.generation, serving.name if serving else ""]
+    for name in names:
+        if name not in keep:
+            engine.drop(name)

@@ -19,6 +19,7 @@ from etalage.core.errors import CatalogError
 
 _REMEDY: Final = "Give a CSV, TSV or JSON Lines file in UTF-8, gzipped or not."
 _SNIFF: Final = 64 * 1024
+_GZIP: Final = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,28 @@ def read(path: Path) -> Generator[Row, None, None]:
     with _binary(path) as raw:
         magic = raw.read(2)
         raw.seek(0)
-        stream = gzip.open(raw) if magic == b"\x1f\x8b" else raw
+        stream = gzip.open(raw) if magic == _GZIP else raw
         try:
             yield from _rows(stream, path)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise CatalogError(f"the gzipped feed is damaged ({error})", value=path, remedy=_REMEDY) from None
         except UnicodeDecodeError as error:
             wrong = error.object[error.start : error.start + 20]
-            raise CatalogError("the feed is not UTF-8 text", value=f"{path} ({wrong!r})", remedy=_REMEDY) from None
+            where = f"{path} line {_undecodable(path)} ({wrong!r})"
+            raise CatalogError("the feed is not UTF-8 text", value=where, remedy=_REMEDY) from None
+
+
+def _undecodable(path: Path) -> int:
+    """The first line that is not UTF-8; text is decoded in blocks, which do not tell."""
+    with _binary(path) as raw:
+        magic = raw.read(2)
+        raw.seek(0)
+        for number, line in enumerate(gzip.open(raw) if magic == _GZIP else raw, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 0
 
 
 def _binary(path: Path) -> IO[bytes]:
@@ -100,7 +115,14 @@ def _delimited(text: io.TextIOWrapper, start: bytes, path: Path) -> Iterator[Row
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     first = start.split(b"\n", 1)[0]
     delimiter = max("\t,;|", key=lambda one: first.count(one.encode()))
-    lines = csv.reader(text, delimiter=delimiter)
+    ended = False
+
+    def to_the_end() -> Iterator[str]:
+        nonlocal ended
+        yield from text
+        ended = True
+
+    lines = csv.reader(to_the_end(), delimiter=delimiter)
     header = [name.strip() for name in next(lines, [])]
     repeated = {name for name in header if header.count(name) > 1}
     if repeated or not all(header):
@@ -110,6 +132,7 @@ def _delimited(text: io.TextIOWrapper, start: bytes, path: Path) -> Iterator[Row
             remedy="Give each column its own name.",
         )
     while True:
+        begin = lines.line_num + 1
         try:
             row = next(lines, None)
         except csv.Error as error:
@@ -117,6 +140,13 @@ def _delimited(text: io.TextIOWrapper, start: bytes, path: Path) -> Iterator[Row
             continue
         if row is None:
             return
+        if ended:
+            # Only an open quote makes the reader look for another line; it has swallowed every row up to the end.
+            raise CatalogError(
+                f"a quoted cell of the row that begins on line {begin} is never closed",
+                value=path,
+                remedy="Close the quote, or double it where it is part of the text; a cut-off download also ends so.",
+            )
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(header):
