@@ -40,7 +40,6 @@ def index(
 ) -> None:
     """Index a full feed: it replaces the catalog. Run again after an interruption, it goes on where it stopped."""
     settings = settings_of(home, index)
-    settings.home.mkdir(parents=True, exist_ok=True)
     options = Options(
         overrides=overrides(mapping or []),
         max_bad=max_bad,

@@ -32,7 +32,7 @@ def run(settings: Settings) -> list[dict[str, Any]]:
     for part, check in checks.items():
         try:
             found.append({"part": part, "ok": True, "detail": check()})
-        except EtalageError as error:
+        except (EtalageError, OSError) as error:
             found.append({"part": part, "ok": False, "detail": str(error)})
     return found
 

@@ -111,6 +111,7 @@ class FingerprintMismatch(ModelError):
 
 
 def shorten(text: str, limit: int = 200) -> str:
-    """`text` cut to `limit` characters with an ellipsis, line breaks shown as spaces."""
-    flat = " ".join(text.split())
+    """`text` cut to `limit` characters with an ellipsis, line breaks shown as spaces, halves of surrogate pairs as `?` (they
+    cannot be printed)."""
+    flat = " ".join(text.encode("utf-8", "replace").decode().split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"

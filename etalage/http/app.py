@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from etalage.core.errors import EtalageError
+from etalage.core.errors import EtalageError, shorten
 from etalage.core.settings import Settings
 from etalage.http import routes
 from workers import parts
@@ -60,8 +60,8 @@ async def _known(_: Request, error: Exception) -> JSONResponse:
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     first: dict[str, Any] = error.errors()[0] if isinstance(error, RequestValidationError) else {}
     where = ".".join(str(part) for part in first.get("loc", ()))
-    value = str(first.get("input", ""))[:200]
-    return problem("query_error", f"{where}: {first.get('msg', error)}: {value}", "Correct the request.", 400)
+    reason = f"{where}: {first.get('msg', error)}: {first.get('input', '')}"
+    return problem("query_error", shorten(reason, 400), "Correct the request.", 400)
 
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
