@@ -97,7 +97,7 @@ class Evaluator:
             _write_runs(run, tallies, judgments.topics)
         return {
             "arms": {arm: _summary(tallies[arm]) if arm in tallies else None for arm in ARMS},
-            "reasons": {arm: self.reasons.get(arm, "the encoder is missing") for arm in ARMS if arm not in tallies},
+            "reasons": {arm: self.reasons.get(arm, self._lacking()) for arm in ARMS if arm not in tallies},
             "queries": len(qrels),
             "without_relevant": len(judgments.qrels) - len(qrels),
             "missing_docs": self._missing(judgments),
@@ -110,6 +110,9 @@ class Evaluator:
         if self.encoder is None:
             return ["bm25"]
         return list(ARMS) if self.ranker is not None else ["bm25", "vector", "hybrid"]
+
+    def _lacking(self) -> str:
+        return f"the {'encoder' if self.encoder is None else 'ranker'} is missing"
 
     def _run(self, arm: str, query: Query, only: list[str] | None) -> list[tuple[str, float]]:
         """One arm's ranked (id, score), best first, at most `_DEPTH` unless `only` lists what to order."""

@@ -1,0 +1,49 @@
+"""Why a hit stands where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from etalage.core.artifact import Artifact
+from etalage.core.encoders.hashing import HashingEncoder
+from opensearch import fields
+from opensearch.engine import Generation, SearchEngine
+from ranker.features import NAMES
+from ranker.rerank import Ranker
+from ranker.search import Ask, Searcher
+
+Linear = Callable[..., Artifact]
+
+
+def test_every_hit_says_where_its_score_comes_from(searcher: Searcher) -> None:
+    parts = {hit.id: hit.parts for hit in searcher.search(Ask("red shoe")).hits}
+    assert set(parts["red"]) == {"bm25", "fields", "cosine", "rank", "fused", "ranker"}
+    assert parts["red"]["rank"] == {"bm25": 1, "vector": 1}
+    assert parts["red"]["cosine"] == pytest.approx(1.0, abs=0.01)
+    assert parts["red"]["fused"] == 1.0
+    assert parts["red"]["fields"] == {"title": parts["red"]["bm25"]}
+    assert parts["lamp"]["bm25"] == 0.0
+    assert (parts["lamp"]["fields"], parts["lamp"]["rank"]["bm25"]) == ({}, 0)
+
+
+def test_the_fields_weigh_as_they_should(searcher: Searcher) -> None:
+    parts = {hit.id: hit.parts for hit in searcher.search(Ask("acme footwear boot")).hits}
+    assert set(parts["boot"]["fields"]) == {"title", "brand", "category"}
+    weighed = sum(weight * parts["boot"]["fields"].get(name, 0.0) for name, weight in fields.TEXT.items())
+    assert parts["boot"]["bm25"] == pytest.approx(weighed, abs=2e-4)
+
+
+def test_explain_adds_features_and_families(
+    engine: SearchEngine, encoder: HashingEncoder, shop: Generation, linear: Linear
+) -> None:
+    searcher = Searcher(engine, "products", encoder, Ranker(linear({"in_stock": 2.0, "near": 3.0})))
+    hits = searcher.search(Ask("red shoe", explain=True)).hits
+    parts = next(hit.parts for hit in hits if hit.id == "boot")
+    assert tuple(parts["features"]) == NAMES
+    assert parts["features"]["in_stock"] == 0.0
+    # Four of five are in stock, so being out of stock costs 2 x 0.8; all are near, so that says nothing.
+    assert parts["families"] == {"lexical": 0.0, "semantic": 0.0, "overlap": 0.0, "product": -1.6}
+    assert "features" not in searcher.search(Ask("red shoe")).hits[0].parts
+    assert "features" not in searcher.search(Ask("", explain=True)).hits[0].parts
