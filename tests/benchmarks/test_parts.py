@@ -1,32 +1,44 @@
-"""The parts, each beside what else does it."""
+"""The parts, each beside what else does its work."""
 
 from __future__ import annotations
 
+import importlib.util
 import random
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-import httpx
 import numpy as np
 import orjson
 import pytest
+import urllib3
 
 from autocomplete import index
 from autocomplete.complete import Completer
 from autocomplete.querylog import Entry
+from etalage.core.encoders import Encoder
+from etalage.core.encoders import sources as weights
+from etalage.core.records import Floats
 from etalage.core.settings import Settings
+from etalage.core.text import stems
+from opensearch import fields
+from opensearch.embedded import postings
+from opensearch.embedded.vectors import top
 from opensearch.engine import Lists, Request, SearchEngine
 from ranker import rerank
 from ranker.features import NAMES
 
-from .conftest import INDEX, interleaved, note
+from .conftest import INDEX, JSON, interleaved, note, p50
 
 COMPLETIONS = 50_000
+DEPTH = 200
 
 
 def phrases(titles: list[str]) -> list[str]:
-    """Distinct phrases of two to four words from titles."""
+    """Distinct phrases of two to four neighbouring words of titles."""
     generator, found = random.Random(2), dict[str, None]()
     while len(found) < COMPLETIONS:
         words = generator.choice(titles).lower().split()
@@ -36,80 +48,165 @@ def phrases(titles: list[str]) -> list[str]:
     return list(found)
 
 
-@pytest.mark.node
-def test_complete(benchmark: Any, titles: list[str], node_url: str, tmp_path: Path) -> None:
-    """A keystroke: our completer, a call in the process, beside the node's `completion` field, a request."""
-    generator = random.Random(3)
-    entries = [Entry(text, float(generator.randint(1, 1000))) for text in phrases(titles)]
+def prefixes(texts: list[str]) -> Iterator[str]:
+    """The beginnings of completions, of one letter and more, each once."""
+    generator, seen = random.Random(3), set[str]()
+    while True:
+        text = generator.choice(texts)
+        prefix = text[: generator.randint(1, len(text))]
+        if prefix not in seen:
+            seen.add(prefix)
+            yield prefix
+
+
+class Suggester:
+    """The node's `completion` field with the same completions and weights, over one connection that is kept alive."""
+
+    def __init__(self, url: str, entries: list[Entry]) -> None:
+        self._pool = urllib3.connection_from_url(url, maxsize=1, retries=False, timeout=120)
+        self._path = f"/bench-completions-{uuid4().hex[:8]}"
+        self._send("PUT", "", orjson.dumps({"mappings": {"properties": {"suggest": {"type": "completion"}}}}))
+        for start in range(0, len(entries), 5000):
+            lines = bytearray()
+            for one in entries[start : start + 5000]:
+                suggest = {"input": [one.text], "weight": int(one.score)}
+                lines += b'{"index":{}}\n' + orjson.dumps({"suggest": suggest}) + b"\n"
+            assert not self._send("POST", "/_bulk", bytes(lines))["errors"]
+        self._send("POST", "/_forcemerge?max_num_segments=1", b"")
+        self._send("POST", "/_refresh", b"")
+
+    def _send(self, method: str, path: str, body: bytes) -> Any:
+        answer = self._pool.request(method, self._path + path, body=body, headers=JSON)
+        assert answer.status == 200, answer.data[:500]
+        return orjson.loads(answer.data)
+
+    def complete(self, prefix: str) -> list[str]:
+        completion = {"field": "suggest", "size": 10}
+        body = {"size": 0, "_source": False, "suggest": {"ours": {"prefix": prefix, "completion": completion}}}
+        answer = self._send("POST", "/_search?request_cache=false", orjson.dumps(body))
+        return [option["text"] for option in answer["suggest"]["ours"][0]["options"]]
+
+    def close(self) -> None:
+        self._send("DELETE", "", b"")
+        self._pool.close()
+
+
+def test_complete(benchmark: Any, sources: list[dict[str, Any]], node_url: str, tmp_path: Path) -> None:
+    """A keystroke: a call in the process beside a request to the node."""
+    generator = random.Random(4)
+    texts = phrases([source["title"] for source in sources])
+    entries = [Entry(text, float(generator.randint(1, 1000))) for text in texts]
     index.write(tmp_path, entries)
     completer = Completer.open(tmp_path)
-    client = httpx.Client(base_url=node_url, timeout=60)
-    client.put(
-        "/bench-completions", json={"mappings": {"properties": {"suggest": {"type": "completion"}}}}
-    ).raise_for_status()
+    suggester = Suggester(node_url, entries)
     try:
-        for start in range(0, len(entries), 5000):
-            lines = []
-            for one in entries[start : start + 5000]:
-                lines += [b'{"index":{}}', orjson.dumps({"suggest": {"input": [one.text], "weight": int(one.score)}})]
-            sent = client.post(
-                "/bench-completions/_bulk", content=b"\n".join(lines) + b"\n", headers={"content-type": "application/json"}
-            )
-            assert not sent.raise_for_status().json()["errors"]
-        client.post("/bench-completions/_refresh").raise_for_status()
-
-        def peer(prefix: str) -> None:
-            body = {"suggest": {"s": {"prefix": prefix, "completion": {"field": "suggest", "size": 10}}}, "_source": False}
-            client.post("/bench-completions/_search", json=body).raise_for_status()
-
-        prefixes = (text[: generator.randint(1, len(text))] for text in phrases(titles))
-        ours, theirs = interleaved(benchmark, [completer.complete, peer], prefixes)
+        typed = prefixes(texts)
+        ours, peer = interleaved(
+            benchmark, [completer.complete, suggester.complete], [lambda: next(typed), lambda: next(typed)], 300
+        )
     finally:
-        client.delete("/bench-completions")
-    note("complete", float(np.median(ours)), float(np.median(theirs)))
+        suggester.close()
+    note("complete", p50(ours), p50(peer))
 
 
-def test_bm25_beside_tantivy(benchmark: Any, embedded: SearchEngine, titles: list[str], queries: Iterator[str]) -> None:
-    """The 200 best by six fields' BM25 with each field's score and the total, beside tantivy's 200 best by titles alone."""
+def test_encode_query(benchmark: Any, encoder: Encoder, queries: Iterator[str]) -> None:
+    """The int8 encoder beside the fp32 model that it was made from, in torch, each on one thread."""
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    if encoder.name != weights.DEFAULT or importlib.util.find_spec(weights.PACKAGED[weights.DEFAULT]) is None:
+        pytest.skip("the fp32 model is not installed (extra `train`)")
+    folder = weights.resolve(weights.DEFAULT).folder
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        transformers.utils.logging.disable_progress_bar()
+        tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        model = transformers.AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32).eval()
+
+    def fp32(query: str) -> Floats:
+        with torch.inference_mode():
+            given = tokenizer(query, return_tensors="pt", truncation=True, max_length=256)
+            mean = model(**given).last_hidden_state[0].mean(dim=0)
+            vector: Floats = torch.nn.functional.normalize(mean, dim=0).numpy()
+            return vector
+
+    assert float(encoder.encode_query("red shoes") @ fp32("red shoes")) > 0.95
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        ours, peer = interleaved(
+            benchmark, [encoder.encode_query, fp32], [lambda: next(queries), lambda: next(queries)], 60
+        )
+    finally:
+        torch.set_num_threads(threads)
+    note("encode_query", p50(ours), p50(peer))
+
+
+def tantivy_search(texts: list[dict[str, str]], boosts: dict[str, float]) -> Callable[[str], object]:
+    """The `DEPTH` best of documents with these fields, and how many match, by tantivy."""
     tantivy = pytest.importorskip("tantivy")
     builder = tantivy.SchemaBuilder()
-    builder.add_text_field("title", stored=False, tokenizer_name="en_stem")
-    theirs = tantivy.Index(builder.build())
-    writer = theirs.writer()
-    for title in titles:
-        writer.add_document(tantivy.Document(title=title))
+    for name in boosts:
+        builder.add_text_field(name, stored=False, tokenizer_name="en_stem")
+    made = tantivy.Index(builder.build())
+    writer = made.writer(heap_size=200_000_000, num_threads=1)
+    for one in texts:
+        writer.add_document(tantivy.Document(**{name: one[name] for name in boosts}))
     writer.commit()
-    theirs.reload()
-    searcher = theirs.searcher()
+    writer.wait_merging_threads()
+    made.reload()
+    searcher, names = made.searcher(), list(boosts)
 
-    def peer(query: str) -> None:
-        words = "".join(char if char.isalnum() else " " for char in query)
-        searcher.search(theirs.parse_query(words, ["title"]), 200, count=True)
+    def search(query: str) -> object:
+        words = "".join(char if char.isalnum() else " " for char in query).lower()
+        found = searcher.search(made.parse_query(words, names, field_boosts=boosts), DEPTH, count=True)
+        assert found.count
+        return found
 
-    def ours(query: str) -> None:
-        embedded.candidates(INDEX, Request(query, size=200, lists=Lists.LEXICAL))
+    return search
 
-    a, b = interleaved(benchmark, [ours, peer], queries)
-    note("bm25_embedded", float(np.median(a)), float(np.median(b)))
+
+def test_bm25(benchmark: Any, embedded: SearchEngine, sources: list[dict[str, Any]], queries: Iterator[str]) -> None:
+    """All text fields, weighted: ours brings each field's score, the vectors and records of 200; tantivy the 200 alone."""
+    peer_search = tantivy_search([fields.texts(source) for source in sources], dict(fields.TEXT))
+
+    def mine(query: str) -> None:
+        assert embedded.candidates(INDEX, Request(query, size=DEPTH, lists=Lists.LEXICAL)).total
+
+    ours, peer = interleaved(benchmark, [mine, peer_search], [lambda: next(queries), lambda: next(queries)], 300)
+    note("bm25_embedded", p50(ours), p50(peer))
+
+
+def test_bm25_of_titles(benchmark: Any, sources: list[dict[str, Any]], queries: Iterator[str], tmp_path: Path) -> None:
+    """Titles alone, from text to the rows of the 200 best and how many match."""
+    titles = [{"title": source["title"]} for source in sources]
+    peer_search = tantivy_search(titles, {"title": 1.0})
+    postings.build([postings.analyze(one) for one in titles], tmp_path)
+    inverted = postings.Postings(tmp_path, len(titles))
+
+    def mine(query: str) -> None:
+        scores = inverted.scores(stems(query))[0]
+        rows = np.flatnonzero(scores)
+        assert len(rows[top(scores[rows], min(DEPTH, len(rows)))])
+
+    ours, peer = interleaved(benchmark, [mine, peer_search], [lambda: next(queries), lambda: next(queries)], 300)
+    note("bm25_embedded_titles", p50(ours), p50(peer))
 
 
 def test_rerank(benchmark: Any, settings: Settings) -> None:
-    """Scores of 200 candidates: the int8 model beside LightGBM with 200 trees."""
+    """Scores of 200 candidates: the int8 model beside LightGBM with 200 trees of 31 leaves, each on one thread."""
     lightgbm = pytest.importorskip("lightgbm")
     generator = np.random.default_rng(1)
     rows = generator.random((4000, len(NAMES)), np.float32)
-    data = lightgbm.Dataset(rows, generator.integers(0, 4, 4000), group=[200] * 20)
+    data = lightgbm.Dataset(rows, generator.integers(0, 4, 4000), group=[DEPTH] * 20)
     parameters = {"objective": "lambdarank", "num_leaves": 31, "verbosity": -1, "num_threads": 1}
     trees = lightgbm.train(parameters, data, 200)
+    assert trees.num_trees() == 200
     ranker = rerank.load(settings.home)
-    candidates = [rows[start : start + 200] for start in range(0, 4000, 200)]
-    picks = (str(number) for number in range(1_000_000))
-    ours, theirs = interleaved(
+    windows = [rows[start : start + DEPTH] for start in range(0, len(rows), DEPTH)]
+    picks: list[Iterator[Floats]] = [cycle(windows), cycle(windows)]
+    ours, peer = interleaved(
         benchmark,
-        [
-            lambda pick: ranker.score(candidates[int(pick) % 20]),
-            lambda pick: trees.predict(candidates[int(pick) % 20], num_threads=1),
-        ],
-        picks,
+        [ranker.score, lambda window: trees.predict(window, num_threads=1)],
+        [lambda: next(picks[0]), lambda: next(picks[1])],
+        100,
     )
-    note("rerank_200", float(np.median(ours)), float(np.median(theirs)))
+    note("rerank_200", p50(ours), p50(peer))

@@ -3,80 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pytest
 
 from etalage.core.encoders import Encoder
+from etalage.core.records import Floats
 from etalage.core.settings import Settings
+from opensearch import fields
 from opensearch.engine import SearchEngine
-from ranker import metrics, rerank
-from ranker.evaluate import Evaluator
+from ranker import rerank
 from ranker.search import Ask, Searcher
-from ranker.training import judgments
 
-from .conftest import ICECAT, INDEX, Hybrid, interleaved, note
+from .conftest import INDEX, Hybrid, interleaved, note, p50, p99
 
-pytestmark = pytest.mark.node
+PER_ROUND = 300
+PER_ROUND_VARIANT = 100
+
+
+@dataclass
+class Searches:
+    """Searches through one engine, counting what each stage takes."""
+
+    searcher: Searcher
+    stages: dict[str, list[float]] = field(default_factory=dict)
+
+    def ask(self, query: str, facets: tuple[str, ...] = ()) -> None:
+        answer = self.searcher.search(Ask(query, size=10, facets=facets))
+        assert not answer.degraded
+        assert answer.hits
+        for stage, spent in answer.timings.items():
+            self.stages.setdefault(stage, []).append(spent)
 
 
 @pytest.fixture(scope="session")
 def searchers(
-    embedded: SearchEngine, cluster: SearchEngine, encoder: Encoder, settings: Settings
+    embedded: SearchEngine, cluster: SearchEngine, cluster_index: str, encoder: Encoder, settings: Settings
 ) -> dict[str, Searcher]:
+    """One per engine, with the ranker that is packaged."""
     ranker = rerank.load(settings.home)
-    return {one.name: Searcher(one, INDEX, encoder, ranker) for one in (embedded, cluster)}
+    return {
+        "embedded": Searcher(embedded, INDEX, encoder, ranker),
+        "cluster": Searcher(cluster, cluster_index, encoder, ranker),
+    }
 
 
+def with_vector(encoder: Encoder, queries: Iterator[str]) -> tuple[str, Floats]:
+    query = next(queries)
+    return query, encoder.encode_query(query)
+
+
+@pytest.mark.parametrize("engine", ["embedded", "cluster"])
 def test_ranked_search(
-    benchmark: Any, searchers: dict[str, Searcher], hybrid: Hybrid, encoder: Encoder, queries: Iterator[str]
+    benchmark: Any,
+    searchers: dict[str, Searcher],
+    hybrid: Hybrid,
+    encoder: Encoder,
+    queries: Iterator[str],
+    engine: str,
 ) -> None:
-    """Ours encodes the query, the peer is given its vector. Every query is asked once, by one of them."""
-    stages: dict[str, dict[str, list[float]]] = {name: {} for name in searchers}
-    vectors: dict[str, np.ndarray[Any, Any]] = {}
-    asked = list[str]()
+    """Ours encodes its query; the peer's vector is made before the clock starts. No query is asked twice."""
+    mine = Searches(searchers[engine])
 
-    def prepared() -> Iterator[str]:
-        for query in queries:
-            vectors[query] = encoder.encode_query(query)
-            yield query
+    def peer(given: tuple[str, Floats]) -> None:
+        assert hybrid.search(*given)
 
-    def ours(name: str, query: str) -> None:
-        answer = searchers[name].search(Ask(query, size=10, facets=()))
-        asked.append(query)
-        for stage, spent in answer.timings.items():
-            stages[name].setdefault(stage, []).append(spent)
-
-    calls = [
-        lambda query: ours("embedded", query),
-        lambda query: ours("cluster", query),
-        lambda query: hybrid.search(query, vectors[query]),
-    ]
-    # The vector is made before the clock starts; the encoder has no cache, so ours makes it again.
-    embedded, cluster, bare = interleaved(benchmark, calls, prepared())
-    assert len(set(asked)) == len(asked)
-    for name, times in (("embedded", embedded), ("cluster", cluster)):
-        note(f"ranked_search_{name}", float(np.median(times)), float(np.median(bare)))
-        note(f"ranked_search_{name}_p99", float(np.quantile(times, 0.99)), float(np.quantile(bare, 0.99)))
-        for stage, spent in stages[name].items():
-            note(f"stage_{name}_{stage}", float(np.median(spent)), float(np.median(bare)))
+    ours, bare = interleaved(
+        benchmark, [mine.ask, peer], [lambda: next(queries), lambda: with_vector(encoder, queries)], PER_ROUND
+    )
+    note(f"ranked_search_{engine}", p50(ours), p50(bare))
+    note(f"ranked_search_{engine}_p99", p99(ours), p99(bare))
+    for stage, spent in mine.stages.items():
+        note(f"stage_{engine}_{stage}", p50(spent[PER_ROUND:]), p50(bare))
 
 
-@pytest.mark.data
-def test_quality_beside_the_bare_hybrid_query(
-    benchmark: Any, cluster: SearchEngine, hybrid: Hybrid, encoder: Encoder, settings: Settings
+@pytest.mark.parametrize("engine", ["embedded", "cluster"])
+def test_ranked_search_with_facets(
+    benchmark: Any,
+    searchers: dict[str, Searcher],
+    hybrid: Hybrid,
+    encoder: Encoder,
+    queries: Iterator[str],
+    engine: str,
 ) -> None:
-    """nDCG@10 on Icecat's judged queries, the same vectors and the same words for both."""
-    if not ICECAT.exists():
-        pytest.skip("no icecat data (ETALAGE_DATA)")
-    judged = judgments.read(ICECAT / "ratings.csv")
-    evaluator = Evaluator(cluster, INDEX, encoder, rerank.load(settings.home))
-    report = benchmark.pedantic(evaluator.evaluate, args=(judged,), rounds=1)
-    bare = [
-        metrics.ndcg(hybrid.search(query, encoder.encode_query(query), source="id"), ratings)
-        for query, ratings in judged.qrels.items()
-        if max(ratings.values()) > 0
-    ]
-    for arm in ("hybrid", "ranked"):
-        note(f"quality_{arm}_icecat", report["arms"][arm]["ndcg@10"], float(np.mean(bare)), "nDCG@10")
+    """The same, both counting the facets that a search returns unless told otherwise."""
+    mine = Searches(searchers[engine])
+
+    def peer(given: tuple[str, Floats]) -> None:
+        assert hybrid.search(*given, facets=fields.FACETS)
+
+    ours, bare = interleaved(
+        benchmark,
+        [lambda query: mine.ask(query, fields.FACETS), peer],
+        [lambda: next(queries), lambda: with_vector(encoder, queries)],
+        PER_ROUND_VARIANT,
+    )
+    note(f"ranked_search_{engine}_facets", p50(ours), p50(bare))
+
+
+@pytest.mark.parametrize("engine", ["embedded", "cluster"])
+def test_ranked_search_beside_bare_ids(
+    benchmark: Any,
+    searchers: dict[str, Searcher],
+    hybrid: Hybrid,
+    encoder: Encoder,
+    queries: Iterator[str],
+    engine: str,
+) -> None:
+    """The same beside the least that the peer can be asked for: ids, without reading a source."""
+    mine = Searches(searchers[engine])
+
+    def peer(given: tuple[str, Floats]) -> None:
+        assert hybrid.search(*given, source="")
+
+    ours, bare = interleaved(
+        benchmark, [mine.ask, peer], [lambda: next(queries), lambda: with_vector(encoder, queries)], PER_ROUND_VARIANT
+    )
+    note(f"ranked_search_{engine}_ids", p50(ours), p50(bare))
