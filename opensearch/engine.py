@@ -101,6 +101,25 @@ Filter = Term | Range | InStock | Ids
 
 
 @dataclass(frozen=True, slots=True)
+class Shop:
+    """A shop's own OpenSearch query as the source of lexical candidates.
+
+    Attributes:
+        query: the query as the shop wrote it: what it matches is lexical, in the order of its scores.
+        constraints: clauses of the query DSL that hold for every candidate, those brought by vectors too.
+        post_filter: a clause that holds for the candidates and the total, and not for aggregations.
+        aggregations: counted over lexical matches and nearest vectors under the constraints; the node's own form.
+        min_score: matches of `query` that score less are left out.
+    """
+
+    query: Mapping[str, Any]
+    constraints: tuple[Mapping[str, Any], ...] = ()
+    post_filter: Mapping[str, Any] | None = None
+    aggregations: Mapping[str, Any] = field(default_factory=dict)
+    min_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sort:
     """Orders by a number instead of by score; unknown numbers last, ties by id."""
 
@@ -123,7 +142,9 @@ class Request:
     `text` is the query; empty means every product matches. `vector` float32 [dim] unit length or None (BM25 only).
     Order of the answer: the `k` nearest by cosine first, then the lexical matches by score, ties by id; `sort` replaces
     that order. `start` and `size` cut the window. With `Lists.LEXICAL` or `VECTOR` only that list is brought. Query terms
-    are alternatives (OR). `vector_field` is what `vector` is compared with, `vec_text` or `vec_image`.
+    are alternatives (OR). `vector_field` is what `vector` is compared with, `vec_text` or `vec_image`. With `shop`, its query
+    decides what matches and in which order, and `text` only gives the scores of the fields (`Candidates.lexical` and
+    `fields`). `timeout` is how many seconds the answer may take.
     """
 
     text: str
@@ -137,6 +158,8 @@ class Request:
     lists: Lists = Lists.BOTH
     facet_size: int = 10
     vector_field: str = "vec_text"
+    shop: Shop | None = None
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +176,7 @@ class Candidates:
         titles: the documents' titles.
         total: lexical matches ∪ k nearest, under the filters.
         facets: name → [(value, count)], most frequent first, ties by value.
+        aggregations: what `Shop.aggregations` gave, as a node answers.
         generation: the generation that answered.
     """
 
@@ -167,6 +191,7 @@ class Candidates:
     generation: str
     facets: Mapping[str, list[tuple[str, int]]] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+    aggregations: Mapping[str, Any] = field(default_factory=dict)
 
 
 class SearchEngine(ABC):
@@ -247,6 +272,31 @@ class SearchEngine(ABC):
     def candidates(self, index: str, request: Request) -> Candidates:
         """Retrieve from the serving generation of `index`, or from the generation of that name. Raises QueryError for an unknown field or a window past `MAX_WINDOW`,
         EngineError when the index does not exist, FingerprintMismatch when the vector's dimension differs."""
+
+    # OpenSearch's own requests, read only
+    @abstractmethod
+    def search(
+        self, index: str, body: Mapping[str, Any], *, timeout: float | None = None, params: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """OpenSearch's answer to a `_search` body, from the serving generation of `index` or the generation of that name.
+
+        Args:
+            timeout: seconds; a body's own `timeout` is for the caller to turn into this.
+            params: URL parameters of `_search`.
+
+        Raises:
+            QueryError: the body is not valid, or asks for something that this engine does not know (it names the clause
+                and its path).
+            EngineError: the index does not exist.
+        """
+
+    @abstractmethod
+    def tally(self, index: str, body: Mapping[str, Any], *, timeout: float | None = None) -> int:
+        """How many documents a `_count` body matches. Raises as `search` does."""
+
+    @abstractmethod
+    def document(self, index: str, id: str, *, timeout: float | None = None) -> dict[str, Any] | None:
+        """One document as `GET /{index}/_doc/{id}` answers it, or None."""
 
     # behaviour
     @abstractmethod

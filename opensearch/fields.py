@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from etalage.core import records
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised when documents, analyzers or the mapping change so that an index must be rebuilt."""
 
 K1: Final = 1.2
@@ -23,8 +23,32 @@ TEXT: Final[Mapping[str, float]] = {
 }
 """Analyzed text fields and their weight in the lexical score, in the order of `Candidates.fields`."""
 
+PATHS: Final[Mapping[str, str]] = {
+    "title": "title",
+    "model": "model",
+    "brand": "brand.text",
+    "category": "category.text",
+    "attributes_text": "attributes_text",
+    "description": "description",
+}
+"""What each field of `TEXT` is called in an OpenSearch query."""
+
 KEYWORD: Final = ("brand", "category", "language", "currency", "variant_group", "tenant", "attrs")
 """Exact fields, for term filters and facets. `category` holds each level of the path, `attrs` holds `name=value`."""
+
+EXACT: Final[Mapping[str, str]] = {name: name for name in KEYWORD} | {"category": "category_path"}
+"""What each field of `KEYWORD` is called in an OpenSearch query; there, `category` holds the names of the path one by one."""
+
+DATES: Final = ("created_at", "updated_at")
+
+UNSEARCHED: Final = ("images", "url")
+"""Fields that are only shown."""
+
+DERIVED: Final = ("attrs", "category_path", "model", "attributes_text")
+"""Fields of a stored document that are computed from the product."""
+
+INTERNAL: Final = ("content", "encoded", "record", "vec_text", "vec_image")
+"""Fields of a stored document that are nobody's but the engine's."""
 
 NUMERIC: Final = ("price", "list_price", "stock", "rating", "reviews", "popularity", "created")
 """Numbers, for ranges and sorting (names of the feature record)."""
@@ -46,6 +70,14 @@ def texts(source: Mapping[str, Any]) -> dict[str, str]:
         "attributes_text": " ".join(value for values in attributes.values() for value in values),
         "description": source.get("description", ""),
     }
+
+
+def stored(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The product and its derived fields as OpenSearch indexes them."""
+    text, exact = texts(source), keywords(source)
+    derived = {"model": text["model"], "attributes_text": text["attributes_text"]}
+    derived |= {"attrs": exact["attrs"], "category_path": exact["category"]}
+    return dict(source) | {name: value for name, value in derived.items() if value}
 
 
 def keywords(source: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from etalage.core.records import RECORD, RECORD_VERSION, Document, Floats, days, record_of, to_int8
+from etalage.core.records import RECORD, RECORD_VERSION, Document, Floats, record_of, to_int8
 from opensearch import fields
 from opensearch.engine import IndexSpec
 
@@ -48,9 +48,21 @@ def index_body(index: str, spec: IndexSpec, *, shards: int, replicas: int) -> di
     body["settings"]["index"]["analysis"] = orjson.loads(_template("analysis"))
     body["settings"]["index"]["similarity"]["default"] |= {"k1": fields.K1, "b": fields.B}
     properties = body["mappings"]["properties"]
-    properties["text"] = {"properties": {name: {"type": "text", "analyzer": "etalage"} for name in fields.TEXT}}
-    properties |= {name: {"type": "keyword", "ignore_above": KEYWORD_LIMIT} for name in fields.KEYWORD}
+    exact = {"type": "keyword", "ignore_above": KEYWORD_LIMIT}
+    words = {"type": "text", "analyzer": "etalage"}
+    properties |= {name: dict(exact) for name in ("id", *fields.EXACT.values(), "category")}
+    for name, path in fields.PATHS.items():
+        field, _, inner = path.partition(".")
+        properties[field] = properties[name] | {"fields": {inner: words}} if inner else dict(words)
+    properties["title"]["fields"] = {"keyword": exact}
+    for name in ("brand", "category"):
+        properties[name]["fields"]["keyword"] = exact
     properties |= {name: {"type": "double"} for name in fields.NUMERIC}
+    properties |= {name: {"type": "date"} for name in fields.DATES}
+    properties |= {name: {"type": "keyword", "index": False, "doc_values": False} for name in fields.UNSEARCHED}
+    body["settings"]["index"]["query"] = {
+        "default_field": [f"{path}^{fields.TEXT[name]}" for name, path in fields.PATHS.items()]
+    }
     for name, dim in (("vec_text", spec.dim), ("vec_image", spec.dim_image)):
         if dim:
             properties[name] = orjson.loads(_template("vector")) | {"dimension": dim}
@@ -73,25 +85,16 @@ def stored(document: Document, spec: IndexSpec) -> bytes:
     source = document.source
     row = np.zeros((), layout(spec.dim, spec.dim_image))
     row["record"] = record_of(source)
-    body: dict[str, Any] = {"id": document.id, "source": dict(source)}
+    body = fields.stored(source) | {"id": document.id}
     body |= {"content": document.content, "encoded": document.encoded}
     for name, vector in (("vec_text", document.vec_text), ("vec_image", document.vec_image)):
         if vector is not None and vector.any():
             row[name] = to_int8(vector)
             body[name] = np.ascontiguousarray(vector, np.float32)
     body["record"] = b2a_base64(row.tobytes() + source["title"].encode(), newline=False).decode()
-    body["text"] = {name: value for name, value in fields.texts(source).items() if value}
-    body |= {name: values for name, values in fields.keywords(source).items() if values}
-    body |= numbers(source)
-    body["attributes"] = _attributes(source.get("attributes") or {})
+    if source.get("attributes"):
+        body["attributes"] = _attributes(source["attributes"])
     return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def numbers(source: Mapping[str, Any]) -> dict[str, float]:
-    """The known, finite numbers of `fields.NUMERIC`."""
-    found = {name: source.get(name) for name in fields.NUMERIC if name != "created"}
-    found["created"] = days(source.get("created_at", ""))
-    return {name: float(value) for name, value in found.items() if value is not None and np.isfinite(value)}
 
 
 def _attributes(attributes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

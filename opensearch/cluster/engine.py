@@ -11,7 +11,7 @@ from typing import Any, Final
 from etalage.core.errors import EngineError, FingerprintMismatch
 from etalage.core.records import RECORD_VERSION, Document, Floats
 from etalage.core.settings import Settings
-from opensearch import checks
+from opensearch import checks, fields
 from opensearch.cluster import documents, search
 from opensearch.cluster.client import Client, Missing, Refused
 from opensearch.cluster.jobs import ClusterJobs
@@ -186,10 +186,10 @@ class ClusterEngine(SearchEngine):
                 )
         return sum(answer["result"] == "deleted" for answer in answers)
 
-    def _read(self, generation: str, ids: Sequence[str], *names: str) -> dict[str, dict[str, Any]]:
+    def _read(self, generation: str, ids: Sequence[str], source: Any) -> dict[str, dict[str, Any]]:
         try:
             found = self._client.documents(
-                generation, [one for one in dict.fromkeys(ids) if not checks.identifier(one)], list(names)
+                generation, [one for one in dict.fromkeys(ids) if not checks.identifier(one)], source
             )
         except Missing:
             self._known(generation)
@@ -199,7 +199,7 @@ class ClusterEngine(SearchEngine):
         return {one["_id"]: one["_source"] for one in found}
 
     def ledger(self, generation: str, ids: Sequence[str]) -> dict[str, LedgerRow]:
-        found = self._read(generation, ids, "content", "encoded")
+        found = self._read(generation, ids, ["content", "encoded"])
         return {key: LedgerRow(one["content"], one["encoded"]) for key, one in found.items()}
 
     def ids(self, generation: str) -> Iterator[str]:
@@ -216,10 +216,11 @@ class ClusterEngine(SearchEngine):
         return (hit["fields"]["id"][0] for hit in hits)
 
     def get(self, generation: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        return {key: one["source"] for key, one in self._read(generation, ids, "source").items()}
+        hidden = {"excludes": [*fields.DERIVED, *fields.INTERNAL]}
+        return self._read(generation, ids, hidden)
 
     def vectors(self, generation: str, ids: Sequence[str]) -> dict[str, tuple[Floats | None, Floats | None]]:
-        found = self._read(generation, ids, "vec_text", "vec_image")
+        found = self._read(generation, ids, ["vec_text", "vec_image"])
         return {
             key: (documents.unit(one.get("vec_text")), documents.unit(one.get("vec_image")))
             for key, one in found.items()

@@ -90,7 +90,7 @@ def body(request: Request, near: Near | None) -> dict[str, Any]:
         "aggs": {
             name: {
                 "terms": {
-                    "field": name,
+                    "field": fields.EXACT[name],
                     "size": request.facet_size,
                     "shard_size": max(1000, 4 * request.facet_size),
                     "order": [{"_count": "desc"}, {"_key": "asc"}],
@@ -168,14 +168,14 @@ def _lexical(text: str) -> list[dict[str, Any]]:
     if not text.strip():
         return []
     return [
-        {"match": {f"text.{name}": {"query": text, "boost": weight, "_name": name}}}
+        {"match": {fields.PATHS[name]: {"query": text, "boost": weight, "_name": name}}}
         for name, weight in fields.TEXT.items()
     ]
 
 
 def _filter(one: Filter) -> dict[str, Any]:
     if isinstance(one, Term):
-        return {"terms": {one.name: one.values}}
+        return {"terms": {fields.EXACT[one.name]: one.values}}
     if isinstance(one, Range):
         bounds: dict[str, float] = {}
         if one.low is not None:

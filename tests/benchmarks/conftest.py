@@ -207,14 +207,14 @@ class Hybrid:
         self, text: str, vector: Floats, *, source: str = "title", facets: Sequence[str] = ()
     ) -> list[Mapping[str, Any]]:
         """The ten best hits, with one field of their sources; without `source`, the bare ids from doc values."""
-        words = [{"match": {f"text.{name}": {"query": text, "boost": boost}}} for name, boost in fields.TEXT.items()]
+        words = [{"match": {fields.PATHS[name]: {"query": text, "boost": boost}}} for name, boost in fields.TEXT.items()]
         lists = [{"bool": {"should": words}}, {"knn": {"vec_text": {"vector": vector, "k": 100}}}]
         body: dict[str, Any] = {
             "size": 10,
             "query": {"hybrid": {"pagination_depth": 100, "queries": lists}},
         }
         if source:
-            body["_source"] = [f"source.{source}"]
+            body["_source"] = [source]
         else:
             body |= {"_source": False, "stored_fields": "_none_", "docvalue_fields": ["id"]}
         if facets:

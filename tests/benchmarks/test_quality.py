@@ -30,7 +30,7 @@ def test_quality_on_icecat(
     assert len(kept) == report["queries"]
     bare = [
         metrics.ndcg(
-            [hit["_source"]["source"]["id"] for hit in hybrid.search(query, encoder.encode_query(query), source="id")],
+            [hit["_source"]["id"] for hit in hybrid.search(query, encoder.encode_query(query), source="id")],
             ratings,
         )
         for query, ratings in kept.items()

@@ -54,7 +54,7 @@ def test_shop_texts(analyze: str, text: str) -> None:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 @given(st.text(st.sampled_from("abzAÉßñ019 .,'-/&+%#°\"’×·:;()鞋红スｽーa1"), max_size=30))
 def test_mixed_characters(analyze: str, text: str) -> None:
