@@ -35,7 +35,7 @@ def build(
     logged, dropped = querylog.count(queries, events, now, policy)
     seeds = seed(brands, categories, max((one.score for one in logged), default=1.0) * _SEED_SHARE)
     typed = {fold(one.text) for one in logged}
-    named = [one for one in seeds if fold(one.text) not in typed]
+    named = [one for one in seeds if fold(one.text) not in typed and not policy.blocks(one.text)]
     index.write(folder, [*logged, *named])
     return {
         "completions": len(logged) + len(named),
@@ -53,6 +53,7 @@ def seed(brands: Sequence[tuple[str, int]], categories: Sequence[tuple[str, int]
         for name, number in names:
             text = name.rsplit(" > ", 1)[-1].lower()
             score = round(peak * number / most, 6)
-            if len(text) > 1 and (text not in found or found[text].score < score):
-                found[text] = Entry(text, score, kind)
+            folded = fold(text)
+            if len(folded) > 1 and (folded not in found or found[folded].score < score):
+                found[folded] = Entry(text, score, kind)
     return sorted(found.values(), key=lambda one: (-one.score, one.text))

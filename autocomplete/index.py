@@ -150,7 +150,9 @@ def load(path: Path) -> Index:
         raise EngineError("this is no file of completions", value=path, remedy=remedy)
     if parts[1] != b"%d" % VERSION:
         raise EngineError(
-            f"completions of version {parts[1].decode()}, this one reads {VERSION}", value=path, remedy=remedy
+            f"completions of version {parts[1].decode(errors='replace')}, this one reads {VERSION}",
+            value=path,
+            remedy=remedy,
         )
     if parts[2] != b"%08x" % crc32(body):
         raise EngineError("the file of completions is damaged", value=path, remedy=remedy)

@@ -48,6 +48,11 @@ class Policy:
     shoppers: int = 3
     blocked: frozenset[str] = frozenset()
 
+    def blocks(self, text: str) -> bool:
+        """Whether a text holds a blocked one; case and marks are ignored."""
+        folded = fold(text)
+        return any(fold(one) in folded for one in self.blocked)
+
 
 def count(
     queries: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]], now: datetime, policy: Policy
@@ -104,6 +109,6 @@ def _refused(folded: str, one: _Count, policy: Policy) -> str:
         return "too few shoppers"
     if 2 * one.empty > one.asked:
         return "no results"
-    if any(word in folded for word in policy.blocked):
+    if policy.blocks(folded):
         return "blocked"
     return unfit(folded)

@@ -64,9 +64,10 @@ def index_feed(
 
 def reachable(settings: Settings) -> Celery:
     """The application, after its broker was reached. Raises EngineUnavailable."""
-    app = make_app(settings)
-    with _broker(settings), app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=2, interval_start=0.1, interval_step=0.2, timeout=5)
+    with _broker(settings):
+        app = make_app(settings)
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=2, interval_start=0.1, interval_step=0.2, timeout=5)
     return app
 
 

@@ -112,12 +112,16 @@ def load(folder: Path) -> Artifact:
         raise ModelNotFound("the artifact is incomplete", value=error.filename, remedy=remedy) from None
     except orjson.JSONDecodeError:
         raise ModelError("the artifact's manifest is not JSON", value=folder / MANIFEST, remedy=remedy) from None
-    if fields.get("format") != FORMAT:
+    found = fields.get("format") if isinstance(fields, dict) else None
+    if found != FORMAT:
+        raise ModelError(f"the artifact has format {found}, this version reads {FORMAT}", value=folder, remedy=remedy)
+    try:
+        lists = {name: tuple(fields[name]) for name in ("features", "queries")}
+        manifest = Manifest(**(fields | lists))
+    except (KeyError, TypeError):
         raise ModelError(
-            f"the artifact has format {fields.get('format')}, this version reads {FORMAT}", value=folder, remedy=remedy
-        )
-    fields["features"], fields["queries"] = tuple(fields["features"]), tuple(fields["queries"])
-    manifest = Manifest(**fields)
+            "the artifact's manifest lacks a field, or has a wrong one", value=folder / MANIFEST, remedy=remedy
+        ) from None
     if sha256(model).hexdigest() != manifest.model_hash:
         raise ModelError("the model differs from what its manifest describes", value=folder / MODEL, remedy=remedy)
     return Artifact(manifest, model, weights)

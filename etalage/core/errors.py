@@ -20,6 +20,7 @@ line prints `str(error)` and exits with `exit_code`; HTTP answers with `status` 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 
@@ -45,6 +46,9 @@ class EtalageError(Exception):
     def __str__(self) -> str:
         text = self.reason if self.value is None else f"{self.reason}: {self.value}"
         return f"{text}. {self.remedy}" if self.remedy else text
+
+    def __reduce__(self) -> tuple[partial[EtalageError], tuple[str], dict[str, object]]:
+        return partial(type(self), value=self.value, remedy=self.remedy), (self.reason,), self.__dict__
 
     @property
     def kind(self) -> str:

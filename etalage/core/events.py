@@ -7,6 +7,7 @@ have a `timestamp`.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,8 +52,11 @@ def check(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             raise ValueError(f"`{name}` is longer than {MAX_FIELD} characters")
     document["timestamp"] = _time(document.get("timestamp"))
     _check_ordinal(document)
-    if not isinstance(document.get("id"), str) or not document["id"]:
+    try:
         content = orjson.dumps(document, option=orjson.OPT_SORT_KEYS, default=str)
+    except TypeError as error:
+        raise ValueError(f"it cannot be stored ({error})") from None
+    if not isinstance(document.get("id"), str) or not document["id"]:
         document["id"] = sha256(content).hexdigest()[:32]
     return kind, document
 
@@ -65,10 +69,10 @@ def _time(value: object) -> str:
             at = datetime.fromisoformat(value)
         else:
             at = datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise ValueError(f"`timestamp` is not an ISO-8601 time: {str(value)[:40]}") from None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _check_ordinal(document: Mapping[str, Any]) -> None:
@@ -110,6 +114,8 @@ def read(path: Path) -> Iterator[Line]:
         raise CatalogError(
             f"the file cannot be read ({error.strerror or error})", value=path, remedy="Check the path."
         ) from None
+    except (EOFError, zlib.error) as error:
+        raise CatalogError(f"the gzipped file cannot be read ({error})", value=path, remedy=_REMEDY) from None
 
 
 def _line(number: int, content: bytes) -> Line | None:

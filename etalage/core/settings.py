@@ -43,7 +43,7 @@ class Settings(BaseSettings):
 
     broker: str | None = Field(None, description="Celery broker URL; unset: the filesystem transport in the home")
     chunk: int = Field(256, ge=1, le=10_000, description="products in one indexing chunk")
-    lease: float = Field(120.0, gt=0, description="seconds that a worker may hold a chunk")
+    lease: float = Field(120.0, gt=0, le=86_400, description="seconds that a worker may hold a chunk")
 
     candidates: int = Field(200, ge=10, le=1000, description="products brought to the ranker per query")
     neighbours: int = Field(100, ge=1, le=1000, description="vector neighbours among the candidates (k)")

@@ -43,6 +43,7 @@ _WORD = re.compile(
 )
 _WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _HALF_KANA = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF66, 0xFF9E)}
+_VOICED = re.compile("[\u30a6-\u30fd]?[\uff9e\uff9f]")
 _FOLD = str.maketrans(
     {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ð": "d"}
     | {"Ð": "D", "þ": "th", "Þ": "TH", "ł": "l", "Ł": "L", "ı": "i", "ħ": "h", "Ħ": "H", "ŧ": "t", "Ŧ": "T", "ŋ": "n"}
@@ -71,8 +72,7 @@ def normalize(text: str) -> str:
 def _token(word: str) -> Token:
     surface = word
     if not word.isascii():
-        surface = word.translate(_WIDTH).lower()
-        surface = _ascii(surface)
+        surface = _ascii(_lower(word.translate(_WIDTH)))
     else:
         surface = word.lower()
     digits = any(c.isdigit() for c in surface)
@@ -80,6 +80,11 @@ def _token(word: str) -> Token:
     if digits:
         kind = MODEL if any(c.isalpha() for c in surface) else NUMBER
     return Token(surface, str(_STEMMER.stemWord(surface)), kind)
+
+
+def _lower(text: str) -> str:
+    """Lower case letter by letter, as Lucene's `lowercase`: `İ` leaves no dot, `Σ` is `σ` also at the end of a word."""
+    return text.replace("İ", "i").replace("Σ", "σ").lower()
 
 
 def _ascii(text: str) -> str:
@@ -115,7 +120,7 @@ def tokenize(text: str) -> list[Token]:
 
 
 def _bigrams(run: str) -> list[Token]:
-    run = run.translate(_HALF_KANA)
+    run = _VOICED.sub(lambda found: unicodedata.normalize("NFKC", found.group()), run.translate(_HALF_KANA))
     if len(run) == 1:
         return [Token(run, run, NONE)]
     return [Token(run[i : i + 2], run[i : i + 2], NONE) for i in range(len(run) - 1)]
@@ -134,9 +139,9 @@ def token_id(term: str) -> int:
 
 def compact(text: str) -> str:
     """A model or article number without punctuation, lower case: `MX-500 a` → `mx500a`."""
-    return "".join(c for c in _ascii(text.translate(_WIDTH).lower()) if c.isalnum())
+    return "".join(c for c in _ascii(_lower(text.translate(_WIDTH))) if c.isalnum())
 
 
 def fold(text: str) -> str:
     """A query or prefix for comparing: NFKC, lower case, marks removed, white space collapsed."""
-    return _ascii(" ".join(unicodedata.normalize("NFKC", text).lower().split()))
+    return _ascii(" ".join(_lower(unicodedata.normalize("NFKC", text)).replace("ς", "σ").split()))

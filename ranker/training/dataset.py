@@ -47,7 +47,8 @@ def build(
     neighbours: int,
     progress: Callable[[Iterable[str]], Iterable[str]] = lambda queries: queries,
 ) -> list[Group]:
-    """A group for every query with a rating above zero whose candidates hold a relevant document.
+    """A group for every query with a rating above zero, also where no candidate is relevant: that counts against every arm
+    of a report.
 
     Raises:
         EngineError, QueryError, FingerprintMismatch: as a search would.

@@ -309,7 +309,7 @@ def _parity(fitted: Fitted, fp32: Any, int8: Any, recorded: Sequence[Group]) -> 
     def by(session: Any) -> Callable[[Floats], Floats]:
         return lambda matrix: onnx.run(session, {"features": matrix})[0].reshape(-1)
 
-    gaps = [float(np.abs(by(fp32)(one.features) - fitted.score(one.features)).max()) for one in recorded]
+    gaps = [float(np.abs(by(fp32)(one.features) - fitted.score(one.features)).max(initial=0)) for one in recorded]
     ranks = [onnx.rank_correlation(by(fp32)(one.features), by(int8)(one.features)) for one in recorded]
     ndcg = {name: mean_ndcg(recorded, score) for name, score in (("fp32", by(fp32)), ("int8", by(int8)))}
     figures = {
