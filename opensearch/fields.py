@@ -75,9 +75,11 @@ def texts(source: Mapping[str, Any]) -> dict[str, str]:
 def stored(source: Mapping[str, Any]) -> dict[str, Any]:
     """The product and its derived fields as OpenSearch indexes them."""
     text, exact = texts(source), keywords(source)
-    derived = {"model": text["model"], "attributes_text": text["attributes_text"]}
+    derived: dict[str, Any] = {"model": text["model"], "attributes_text": text["attributes_text"]}
     derived |= {"attrs": exact["attrs"], "category_path": exact["category"]}
-    return dict(source) | {name: value for name, value in derived.items() if value}
+    if source.get("created_at"):
+        derived["created"] = records.days(source["created_at"])
+    return {name: value for name, value in derived.items() if value} | dict(source)
 
 
 def keywords(source: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -18,7 +18,7 @@ from opensearch.engine import Ids, Lists, Request, SearchEngine
 from ranker import features, metrics, retrieve
 from ranker.query import Query, understand
 from ranker.rerank import Ranker
-from ranker.search import by_score
+from ranker.search import Numbers, by_score, final_scores
 from ranker.training.judgments import Judgments, Qrels
 
 ARMS: Final = ("bm25", "vector", "hybrid", "ranked")
@@ -127,7 +127,8 @@ class Evaluator:
         elif arm == "hybrid" or self.ranker is None:
             order = _ordered(found.ids, retrieved.fused, np.ones(len(found.ids), bool))
         else:
-            order = _ordered(found.ids, self.ranker.score(features.matrix(retrieved)), np.ones(len(found.ids), bool))
+            scores = final_scores(retrieved, self.ranker.score(features.matrix(retrieved)))
+            order = _ordered(found.ids, scores, np.ones(len(found.ids), bool))
         if only is None:
             return order[:_DEPTH]
         scored = {one for one, _ in order}
@@ -171,7 +172,7 @@ class Evaluator:
         return {"encoder": encoder, "ranker": ranker}
 
 
-def _ordered(ids: list[str], scores: Floats, scored: np.ndarray[Any, np.dtype[np.bool_]]) -> list[tuple[str, float]]:
+def _ordered(ids: list[str], scores: Numbers, scored: np.ndarray[Any, np.dtype[np.bool_]]) -> list[tuple[str, float]]:
     return [(ids[row], float(scores[row])) for row in by_score(scores, ids) if scored[row]]
 
 

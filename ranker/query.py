@@ -16,6 +16,7 @@ MAX_TERMS: Final = 32
 """Longer queries are refused; of a query with more terms only the first ones count."""
 
 _LONGEST_MODEL: Final = 3
+_SHORTEST_NUMBER: Final = 3
 
 Ids = npt.NDArray[np.uint32]
 
@@ -29,6 +30,7 @@ class Query:
         stems, surfaces: uint32 [m], ids of its terms in order (`text.token_id`).
         kinds: uint8 [m], `text.NONE`, `NUMBER` or `MODEL`.
         models: uint32, ids of article numbers it may name: up to three adjacent terms with a digit, joined.
+        number: the whole query as an article number (`text.compact`), empty when it can't be one.
     """
 
     text: str
@@ -36,6 +38,7 @@ class Query:
     surfaces: Ids
     kinds: npt.NDArray[np.uint8]
     models: Ids
+    number: str = ""
 
 
 def understand(query: str) -> Query:
@@ -57,7 +60,14 @@ def understand(query: str) -> Query:
         np.array([text.token_id(token.surface) for token in tokens], np.uint32),
         np.array([token.kind for token in tokens], np.uint8),
         _models([token.surface for token in tokens]),
+        _number(clean, len(tokens)),
     )
+
+
+def _number(query: str, terms: int) -> str:
+    joined = text.compact(query)
+    fits = 0 < terms <= _LONGEST_MODEL and len(joined) > _SHORTEST_NUMBER and any(c.isdigit() for c in joined)
+    return joined if fits else ""
 
 
 def _models(surfaces: list[str]) -> Ids:

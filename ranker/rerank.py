@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from etalage.core import artifact, onnx
-from etalage.core.errors import FeatureMismatch, ModelError
+from etalage.core.errors import FeatureMismatch, ModelError, QueryError
 from etalage.core.records import Floats
 from ranker.features import NAMES, contract_hash
 
@@ -50,3 +50,19 @@ def load(home: Path) -> Ranker:
         ModelNotFound, ModelError, FeatureMismatch: it cannot be used.
     """
     return Ranker(artifact.load(artifact.current(home / "rankers") or STARTER))
+
+
+def named(home: Path, name: str) -> Ranker:
+    """The ranker that a request asks for by name: `starter`, or an artifact of the home.
+
+    Raises:
+        QueryError: there is none of that name.
+        ModelError, FeatureMismatch: it cannot be used.
+    """
+    root = home / "rankers"
+    known = sorted(one.name for one in root.iterdir() if one.is_dir() and one.name[0] != ".") if root.is_dir() else []
+    if name == STARTER.name:
+        return Ranker(artifact.load(STARTER))
+    if name not in known:
+        raise QueryError("there is no such ranker", value=name, remedy=f"Use one of: {', '.join([STARTER.name, *known])}.")
+    return Ranker(artifact.load(root / name))

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,9 @@ import numpy.typing as npt
 from etalage.core.encoders import Encoder
 from etalage.core.errors import EngineError, ModelError, QueryError
 from etalage.core.records import Floats
+from etalage.core.text import compact, token_id
 from opensearch import fields
-from opensearch.engine import Filter, Lists, Request, SearchEngine, Sort
+from opensearch.engine import Candidates, Filter, Lists, Request, SearchEngine, Shop, Sort
 from ranker import explain, features, retrieve
 from ranker.query import Query, understand
 from ranker.rerank import Ranker
@@ -23,13 +24,20 @@ from ranker.retrieve import Retrieved
 
 log = logging.getLogger(__name__)
 
+Numbers = npt.NDArray[np.floating[Any]]
+
+_RANKING: Final = 0.005
+"""Seconds that features and ranker need; with less left, the fused order stays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One search: what to find and which hits of the answer to return. An empty `q` browses by popularity.
 
     `image` is an image vector to compare with the products' own; then nothing is re-ranked, since the ranker has learnt from
-    texts only.
+    texts only. With `shop`, that query decides what matches, and `q` is the text in it. `collapse` is a keyword field of
+    which each value is shown once, among the candidates that are ranked. `until` is the moment (`time.monotonic`) by which
+    the answer is due. `ranker` stands in for the searcher's own.
     """
 
     q: str
@@ -40,6 +48,14 @@ class Ask:
     facets: tuple[str, ...] = fields.FACETS
     explain: bool = False
     image: tuple[float, ...] = ()
+    shop: Shop | None = None
+    collapse: str = ""
+    until: float | None = None
+    ranker: Ranker | None = None
+
+    def left(self) -> float | None:
+        """Seconds until the answer is due, or None."""
+        return None if self.until is None else max(self.until - time.monotonic(), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,7 @@ class Answer:
     took_ms: float
     timings: Mapping[str, float] = field(default_factory=dict)
     generation: str = ""
+    aggregations: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as the command line and HTTP give it."""
@@ -123,12 +140,22 @@ class Searcher:
         whole = (query.text or ask.image) and ask.sort is None
         ranked = min(self.window, len(retrieved.candidates.ids)) if whole else 0
         head = retrieved if ranked == len(retrieved.candidates.ids) else retrieved.first(ranked)
-        matrix, scores = self._rank(head, ask.start < self.window and not ask.image, degraded, clock)
-        order = self._order(ask, head, scores, len(retrieved.candidates.ids))
-        hits = self._hits(ask, retrieved, head, order, matrix, scores)
+        matrix, scores = self._rank(ask, head, degraded, clock)
+        final = final_scores(head, scores)
+        order = self._order(ask, head, final, len(retrieved.candidates.ids))
+        hits = self._hits(ask, retrieved, head, order, matrix, scores, final)
         clock.lap("answer")
         found = retrieved.candidates
-        return Answer(found.total, hits, found.facets, tuple(degraded), clock.total(), clock.laps, found.generation)
+        return Answer(
+            found.total,
+            hits,
+            found.facets,
+            tuple(degraded),
+            clock.total(),
+            clock.laps,
+            found.generation,
+            found.aggregations,
+        )
 
     def _encode(self, query: Query, degraded: list[str]) -> Floats | None:
         if not query.text:
@@ -158,6 +185,8 @@ class Searcher:
             sort=ask.sort or (Sort("popularity", descending=True) if browse else None),
             lists=_lists(ask, query),
             vector_field="vec_image" if ask.image else "vec_text",
+            shop=ask.shop,
+            timeout=ask.left(),
         )
         retrieved = retrieve.candidates(self.engine, self.index, query, request)
         if ask.sort is not None and vector is not None and not retrieved.candidates.total:
@@ -175,18 +204,21 @@ class Searcher:
         self._verified.add(generation)
 
     def _rank(
-        self, head: Retrieved, wanted: bool, degraded: list[str], clock: Clock
+        self, ask: Ask, head: Retrieved, degraded: list[str], clock: Clock
     ) -> tuple[Floats | None, Floats | None]:
-        """The feature matrix and the ranker's scores of the window; None when there is nothing to rank or no ranker."""
-        if not head.candidates.ids or not wanted:
+        """The feature matrix and the ranker's scores of the window; None when there is nothing to rank, no ranker, or no
+        time."""
+        if not head.candidates.ids or ask.start >= self.window or ask.image:
             return None, None
-        if self.ranker is None:
+        ranker = ask.ranker or self.ranker
+        left = ask.left()
+        if ranker is None or (left is not None and left < _RANKING):
             degraded.append("rerank")
             return None, None
         matrix = features.matrix(head)
         clock.lap("features")
         try:
-            scores = self.ranker.score(matrix)
+            scores = ranker.score(matrix)
         except ModelError as error:
             log.warning("keeping the fused order: %s", error)
             degraded.append("rerank")
@@ -194,13 +226,32 @@ class Searcher:
         clock.lap("rerank")
         return matrix, scores
 
-    def _order(self, ask: Ask, head: Retrieved, scores: Floats | None, size: int) -> list[int]:
+    def _order(self, ask: Ask, head: Retrieved, final: Numbers, size: int) -> list[int]:
         """Rows of the page, in order."""
         if not head.candidates.ids or ask.start >= self.window:
-            return list(range(min(ask.size, size)))
-        final = head.fused if scores is None else scores
-        order = [*by_score(final, head.candidates.ids), *range(len(head.candidates.ids), size)]
+            return [] if ask.collapse and head.candidates.ids else list(range(min(ask.size, size)))
+        order = by_score(final, head.candidates.ids)
+        if ask.collapse:
+            order = self._collapsed(ask, head, order)
+        else:
+            order += range(len(head.candidates.ids), size)
         return order[ask.start : ask.start + ask.size]
+
+    def _collapsed(self, ask: Ask, head: Retrieved, order: list[int]) -> list[int]:
+        """The best row of each value of the field; rows without a value all stay."""
+        found = head.candidates
+        body = {"query": {"ids": {"values": found.ids}}, "size": len(found.ids), "_source": False}
+        body |= {"docvalue_fields": [ask.collapse]}
+        hits = self.engine.search(found.generation, body, timeout=ask.left())["hits"]["hits"]
+        groups = {hit["_id"]: hit.get("fields", {}).get(ask.collapse, [None])[0] for hit in hits}
+        seen: set[Any] = set()
+        kept = []
+        for row in order:
+            group = groups.get(found.ids[row])
+            if group is None or group not in seen:
+                kept.append(row)
+                seen.add(group)
+        return kept
 
     def _hits(
         self,
@@ -210,18 +261,38 @@ class Searcher:
         order: list[int],
         matrix: Floats | None,
         scores: Floats | None,
+        final: Numbers,
     ) -> list[Hit]:
         found, page = retrieved.candidates, []
-        final = 1.0 / (1.0 + np.exp(-scores.astype(np.float64))) if scores is not None else head.fused
+        ranker = ask.ranker or self.ranker
         described = explain.parts(retrieved, scores, order)
         for row, parts in zip(order, described, strict=True):
             inside = ask.start < self.window and row < len(head.candidates.ids)
             if ask.explain and inside and matrix is not None:
                 parts["features"] = explain.features(matrix, row)
-                if self.ranker is not None and scores is not None:
-                    parts["families"] = explain.families(self.ranker, matrix, row)
+                if ranker is not None and scores is not None:
+                    parts["families"] = explain.families(ranker, matrix, row)
             page.append(Hit(found.ids[row], round(float(final[row]), 6) if inside else 0.0, found.titles[row], parts))
         return page
+
+
+def final_scores(head: Retrieved, scores: Floats | None) -> Numbers:
+    """The score that hits are shown with, [n]: the ranker's in (0, 1), else the fused one; 1 more for products that are named
+    by their number."""
+    final: Numbers = head.fused.astype(np.float64)
+    if scores is not None:
+        final = 1.0 / (1.0 + np.exp(-scores.astype(np.float64)))
+    return final + named(head.query, head.candidates)
+
+
+def named(query: Query, found: Candidates) -> npt.NDArray[np.bool_]:
+    """Which candidates the query names by id or article number (SKU, EAN, model): bool [n]."""
+    if not query.number:
+        return np.zeros(len(found.ids), bool)
+    models = found.records["models"] == np.uint32(token_id(query.number))
+    ids = np.fromiter((compact(one) == query.number for one in found.ids), bool, len(found.ids))
+    exact: npt.NDArray[np.bool_] = models.any(axis=1) | ids
+    return exact
 
 
 def _lists(ask: Ask, query: Query) -> Lists:

@@ -20,8 +20,9 @@ line prints `str(error)` and exits with `exit_code`; HTTP answers with `status` 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class EtalageError(Exception):
@@ -76,7 +77,10 @@ class QueryError(EtalageError):
 
 
 class EngineError(EtalageError):
+    """`answer` is what the node itself answered, for a door that speaks its language: an error object with its status."""
+
     status = 502
+    answer: Mapping[str, Any] | None = None
 
 
 class EngineTimeout(EngineError):

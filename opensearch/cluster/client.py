@@ -96,6 +96,7 @@ class Client:
         params: Mapping[str, Any] | None = None,
         long: bool = False,
         lines: bool = False,
+        timeout: float | None = None,
     ) -> Any:
         """Send a request and return the parsed answer (`bool` for HEAD).
 
@@ -103,6 +104,7 @@ class Client:
             path: the parts of the path, quoted here.
             long: allow the minutes that a refresh or a deletion may take.
             lines: the body is newline-delimited JSON.
+            timeout: seconds for all attempts together; the setting's, each, when None.
 
         Raises:
             Missing, Refused: the node answers 404 or 400.
@@ -112,20 +114,29 @@ class Client:
         """
         url = "/" + "/".join(quote(part, safe=",*") for part in path)
         headers = {"content-type": "application/x-ndjson"} if lines else None
+        patience = max(self.timeout, _LONG) if long else self.timeout
+        end = time.monotonic() + timeout if timeout is not None else None
+        fault: EngineError = self._fault(EngineTimeout, "no time is left for OpenSearch", "Allow more time.")
         for attempt in range(ATTEMPTS):
             if attempt:
-                time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
+                pause = _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)
+                if end is not None and time.monotonic() + pause >= end:
+                    break
+                time.sleep(pause)
+            left = patience if end is None else min(patience, end - time.monotonic())
+            if left <= 0:
+                break
             try:
                 answer = self._client.transport.perform_request(
                     method,
                     url,
                     params=dict(params or {}),
                     body=body,
-                    timeout=max(self.timeout, _LONG) if long else None,
+                    timeout=left,
                     headers=headers,
                 )
             except opensearchpy.exceptions.OpenSearchException as error:
-                fault = self._translate(error)
+                fault = self._translate(error, left)
                 if not isinstance(fault, EngineUnavailable):
                     raise fault from None
             else:
@@ -134,11 +145,11 @@ class Client:
                 return answer
         raise fault from None
 
-    def _translate(self, error: Exception) -> EngineError:
+    def _translate(self, error: Exception, waited: float) -> EngineError:
         if isinstance(error, opensearchpy.exceptions.ConnectionTimeout):
             return self._fault(
                 EngineTimeout,
-                f"OpenSearch did not answer within {self.timeout:g} s",
+                f"OpenSearch did not answer within {waited:.3g} s",
                 "Look at the node's load, or raise ETALAGE_OPENSEARCH_TIMEOUT.",
             )
         if isinstance(error, opensearchpy.exceptions.SSLError):
@@ -165,7 +176,9 @@ class Client:
         if status == 413:
             return self._fault(EngineError, "a request is too large for OpenSearch", "Lower ETALAGE_CHUNK.")
         kind = {400: Refused, 404: Missing}.get(int(status), EngineError)
-        return self._fault(kind, f"OpenSearch answers {status} ({shorten(reason)})", "See the node's log.")
+        fault = self._fault(kind, f"OpenSearch answers {status} ({shorten(reason)})", "See the node's log.")
+        fault.answer = dict(error.info) if isinstance(error.info, Mapping) else None
+        return fault
 
     def _fault(self, kind: type[EngineError], reason: str, remedy: str) -> EngineError:
         return kind(reason, value=self.url, remedy=remedy)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from etalage.core.errors import EngineError, FingerprintMismatch
+from etalage.core.errors import EngineError, EngineTimeout, FingerprintMismatch
 from etalage.core.records import RECORD_VERSION, Document, Floats
 from etalage.core.settings import Settings
 from opensearch import checks, fields
@@ -298,16 +298,22 @@ class ClusterEngine(SearchEngine):
         params = search.params(request, opened.shards)
         path = (index, "_search")
         if opened.shards == 1 or not search.wants_near(request):
-            answer = self._client.call("POST", *path, body=search.body(request, None), params=params)
+            answer = self._ask(path, search.body(request, None), params, request)
             return self._columns(answer, request, opened)
-        near = search.near_ids(self._client.call("POST", *path, body=search.near_body(request), params=params))
+        near = search.near_ids(self._ask(path, search.near_body(request), params, request))
         if request.sort is not None or request.start >= len(near.ids):
-            answer = self._client.call("POST", *path, body=search.body(request, near), params=params)
+            answer = self._ask(path, search.body(request, near), params, request)
             return self._columns(answer, request, opened)
         whole = replace(request, start=0, size=max(request.start + request.size, len(near.ids)))
-        answer = self._client.call("POST", *path, body=search.body(whole, near), params=params)
+        answer = self._ask(path, search.body(whole, near), params, request)
         found = search.reorder(self._columns(answer, whole, opened), near)
         return search.take(found, range(len(found.ids))[request.start : request.start + request.size])
+
+    def _ask(self, path: tuple[str, ...], body: Any, params: Mapping[str, Any], request: Request) -> dict[str, Any]:
+        answer: dict[str, Any] = self._client.call("POST", *path, body=body, params=params, timeout=request.timeout)
+        if answer.get("timed_out"):
+            raise EngineTimeout("OpenSearch did not finish in time", value=f"{request.timeout} s", remedy="Allow more time.")
+        return answer
 
     def _columns(self, answer: Mapping[str, Any], request: Request, opened: _Opened) -> Candidates:
         generation = opened.generation
@@ -319,11 +325,40 @@ class ClusterEngine(SearchEngine):
         def fetch(ids: list[str]) -> list[tuple[str, Revision]]:
             copies = {"preference": search.params(request, opened.shards)["preference"]}
             return search.rows_found(
-                self._client.call("POST", served, "_search", body=search.rows_body(ids), params=copies)
+                self._client.call(
+                    "POST", served, "_search", body=search.rows_body(ids), params=copies, timeout=request.timeout
+                )
             )
 
         rows = self._rows.get(generation.name) or self._rows.setdefault(generation.name, Rows(generation.spec))
         return search.columns(answer, request, replace(generation, name=served), rows, fetch)
+
+    # OpenSearch's own requests
+    def search(
+        self, index: str, body: Mapping[str, Any], *, timeout: float | None = None, params: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        answer: dict[str, Any] = self._client.call("POST", index, "_search", body=body, params=params, timeout=timeout)
+        return answer
+
+    def tally(self, index: str, body: Mapping[str, Any], *, timeout: float | None = None) -> int:
+        return int(self._client.call("POST", index, "_count", body=body, timeout=timeout)["count"])
+
+    def document(self, index: str, id: str, *, timeout: float | None = None) -> dict[str, Any] | None:
+        params = {"_source_excludes": ",".join(fields.INTERNAL)}
+        try:
+            found: dict[str, Any] = self._client.call("GET", index, "_doc", id, params=params, timeout=timeout)
+        except Missing as error:
+            if error.answer is not None and "error" in error.answer:
+                raise
+            return None
+        return found
+
+    def version(self) -> str:
+        return str(self._client.call("GET")["version"]["number"])
+
+    def health(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._client.call("GET", "_cluster", "health")
+        return found
 
     # behaviour
     def append_events(self, kind: str, documents: Sequence[Mapping[str, Any]]) -> int:

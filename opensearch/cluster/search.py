@@ -18,7 +18,7 @@ import numpy as np
 from etalage.core.text import tokenize
 from opensearch import fields
 from opensearch.cluster.rows import Fetch, Revision, Rows
-from opensearch.engine import Candidates, Filter, Generation, InStock, Lists, Range, Request, Sort, Term
+from opensearch.engine import Candidates, Filter, Generation, InStock, Lists, Range, Request, Shop, Sort, Term
 
 LIFT: Final = 2.0**34
 """Added to and multiplied with the similarity of a near vector. A float32 of this size has steps of 2048, so a lexical
@@ -28,6 +28,13 @@ MAX_TERMS: Final = 150
 """Terms of a text that count. The node allows 1,024 clauses in a query, and each term is one per text field."""
 
 _MAX_K: Final = 10_000
+
+NAMED: Final = "etalage."
+"""What the names of our clauses begin with: a shop's query has names of its own."""
+
+WHISPER: Final = 2.0**-40
+"""Boost of the clauses that only report the scores of the fields: added to any score it changes nothing, and a power of two
+keeps its bits."""
 
 _BARE: Final[Mapping[str, Any]] = {"_source": False, "stored_fields": "_none_", "docvalue_fields": ["id"]}
 """Hits without stored fields, which are read from compressed blocks."""
@@ -62,22 +69,13 @@ def params(request: Request, shards: int) -> dict[str, Any]:
 
 def body(request: Request, near: Near | None) -> dict[str, Any]:
     """The `_search` body. With `near`, those documents stand for the k-NN clause."""
-    kept = [_filter(one) for one in request.filters]
-    words = _lexical(request.text.encode("utf-8", "replace").decode())
+    kept = _kept(request)
     neighbours: list[dict[str, Any]] = []
     if near is not None:
         neighbours = [{"constant_score": {"filter": {"terms": {"id": near.ids}}, "boost": LIFT}}] if near.ids else []
     elif wants_near(request):
         neighbours = [_lifted(request, kept)]
-    query: dict[str, Any] = {"filter": kept}
-    if request.lists is Lists.VECTOR:
-        # Words score the neighbours but bring nobody.
-        query |= {"must": neighbours or [{"match_none": {}}], "should": words}
-    else:
-        everything = [] if request.text else [{"constant_score": {"filter": {"match_all": {}}, "boost": 0}}]
-        query |= {"should": neighbours + words + everything, "minimum_should_match": 1}
-        if not query["should"]:
-            query["must"] = [{"match_none": {}}]
+    query = _own(request, kept, neighbours) if request.shop is None else _shops(request, request.shop, kept, neighbours)
     return {
         "query": {"bool": query},
         "from": request.start,
@@ -87,6 +85,7 @@ def body(request: Request, near: Near | None) -> dict[str, Any]:
         "track_total_hits": True,
         "seq_no_primary_term": True,
         **_BARE,
+        **_asked(request),
         "aggs": {
             name: {
                 "terms": {
@@ -98,14 +97,51 @@ def body(request: Request, near: Near | None) -> dict[str, Any]:
             }
             for name in request.facets
             if request.facet_size > 0
-        },
+        }
+        | (dict(request.shop.aggregations) if request.shop is not None else {}),
     }
+
+
+def _own(request: Request, kept: Sequence[Any], neighbours: Sequence[Any]) -> dict[str, Any]:
+    """What matches by Etalage's own lexical query."""
+    words = _lexical(request.text, 1.0)
+    if request.lists is Lists.VECTOR:
+        # Words score the neighbours but bring nobody.
+        return {"filter": kept, "must": neighbours or [{"match_none": {}}], "should": words}
+    everything = [] if request.text else [{"constant_score": {"filter": {"match_all": {}}, "boost": 0}}]
+    query: dict[str, Any] = {"filter": kept, "should": [*neighbours, *words, *everything], "minimum_should_match": 1}
+    if not query["should"]:
+        query["must"] = [{"match_none": {}}]
+    return query
+
+
+def _shops(request: Request, shop: Shop, kept: Sequence[Any], neighbours: Sequence[Any]) -> dict[str, Any]:
+    """What matches by the shop's query, with the scores of the fields beside it."""
+    theirs: Mapping[str, Any] = shop.query
+    if shop.min_score is not None:
+        theirs = {"function_score": {"query": theirs, "min_score": shop.min_score}}
+    sources = neighbours if request.lists is Lists.VECTOR else [*neighbours, theirs]
+    return {
+        "filter": kept,
+        "must": [{"bool": {"should": sources, "minimum_should_match": 1}}] if sources else [{"match_none": {}}],
+        "should": _lexical(request.text, WHISPER),
+    }
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    """Parts of the body that only some requests have."""
+    more: dict[str, Any] = {}
+    if request.shop is not None and request.shop.post_filter is not None:
+        more["post_filter"] = request.shop.post_filter
+    if request.timeout is not None:
+        more["timeout"] = f"{max(int(request.timeout * 1000), 1)}ms"
+    return more
 
 
 def near_body(request: Request) -> dict[str, Any]:
     """The search for the k nearest alone."""
     return {
-        "query": _knn(request, [_filter(one) for one in request.filters]),
+        "query": _knn(request, _kept(request)),
         "size": min(request.k, _MAX_K),
         "sort": _sort(None),
         "track_total_hits": False,
@@ -142,6 +178,12 @@ def near_ids(answer: Mapping[str, Any]) -> Near:
     return Near(tuple(hit["fields"]["id"][0] for hit in answer["hits"]["hits"]))
 
 
+def _kept(request: Request) -> list[Mapping[str, Any]]:
+    """The conditions that hold for every candidate."""
+    kept: list[Mapping[str, Any]] = [_filter(one) for one in request.filters]
+    return kept + list(request.shop.constraints) if request.shop is not None else kept
+
+
 def _knn(request: Request, kept: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     clause: dict[str, Any] = {"vector": request.vector, "k": min(request.k, _MAX_K)}
     if kept:
@@ -160,15 +202,16 @@ def _lifted(request: Request, kept: Sequence[Mapping[str, Any]]) -> dict[str, An
     }
 
 
-def _lexical(text: str) -> list[dict[str, Any]]:
+def _lexical(text: str, boost: float) -> list[dict[str, Any]]:
     """One named clause per text field."""
+    text = text.encode("utf-8", "replace").decode()
     if len(text) > MAX_TERMS:
         tokens = tokenize(text)
         text = " ".join(token.surface for token in tokens[:MAX_TERMS]) if len(tokens) > MAX_TERMS else text
     if not text.strip():
         return []
     return [
-        {"match": {fields.PATHS[name]: {"query": text, "boost": weight, "_name": name}}}
+        {"match": {fields.PATHS[name]: {"query": text, "boost": weight * boost, "_name": NAMED + name}}}
         for name, weight in fields.TEXT.items()
     ]
 
@@ -205,10 +248,13 @@ def columns(
     hits = [answer["hits"]["hits"][number] for number in known]
     scores = np.zeros((len(hits), len(fields.TEXT)), np.float32)
     weights = np.fromiter(fields.TEXT.values(), np.float32)
-    column = {name: number for number, name in enumerate(fields.TEXT)}
+    column = {NAMED + name: number for number, name in enumerate(fields.TEXT)}
     for row, hit in enumerate(hits):
         for name, score in hit.get("matched_queries", {}).items():
-            scores[row, column[name]] = score
+            if name in column:
+                scores[row, column[name]] = score
+    if request.shop is not None:
+        scores *= np.float32(1 / WHISPER)
     lexical = scores.sum(axis=1) if request.lists is not Lists.VECTOR else np.zeros(len(hits), np.float32)
     return Candidates(
         ids=[wanted[number].id for number in known],
@@ -227,6 +273,9 @@ def columns(
             for name in request.facets
         },
         timings={"engine": float(answer["took"])},
+        aggregations={
+            name: value for name, value in answer.get("aggregations", {}).items() if name.split("#")[-1] not in request.facets
+        },
     )
 
 
@@ -252,4 +301,5 @@ def take(found: Candidates, rows: Sequence[int]) -> Candidates:
         generation=found.generation,
         facets=found.facets,
         timings=found.timings,
+        aggregations=found.aggregations,
     )

@@ -1,0 +1,111 @@
+"""Put an answer into the shape of OpenSearch's `_search` response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from etalage.http.gateway.asked import Asked
+from opensearch import fields
+from ranker.search import Answer, Hit
+
+_ONE_SHARD: Final = {"total": 1, "successful": 1, "skipped": 0, "failed": 0}
+_SHOWN: Final = ("fields", "docvalue_fields", "stored_fields", "version", "seq_no_primary_term", "suggest")
+_TRACKED: Final = 10_000
+
+
+def source(wanted: Any) -> Any:
+    """A body's `_source` without the fields that are nobody's but the engine's, unless one is named."""
+    hidden = list(fields.INTERNAL)
+    if wanted is False:
+        return False
+    if wanted is None or wanted is True:
+        return {"excludes": hidden}
+    if isinstance(wanted, str | list):
+        wanted = {"includes": wanted}
+    if not isinstance(wanted, Mapping):
+        return wanted
+    includes = wanted.get("includes", wanted.get("include", []))
+    excludes = wanted.get("excludes", wanted.get("exclude", []))
+    named, left = (one if isinstance(one, list) else [one] for one in (includes, excludes))
+    left = left + [name for name in hidden if name not in named and name not in left]
+    return {"includes": named, "excludes": left} if named else {"excludes": left}
+
+
+def page_body(asked: Asked, ids: Sequence[str], query: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The search that brings what is shown of a page's hits; None when only ids are wanted."""
+    body = asked.body
+    shown: dict[str, Any] = {name: body[name] for name in _SHOWN if name in body}
+    if "highlight" in body:
+        shown["highlight"] = {"highlight_query": query} | dict(body["highlight"])
+    wanted = source(body.get("_source", "stored_fields" not in body))
+    if wanted is False and not shown:
+        return None
+    return {
+        "query": {"ids": {"values": list(ids)}},
+        "size": len(ids),
+        "_source": wanted,
+        "track_total_hits": False,
+    } | shown
+
+
+def ranked(asked: Asked, answer: Answer, page: Mapping[str, Any] | None, model: str, took: int) -> dict[str, Any]:
+    """The response to a ranked search; `page` is what the search of `page_body` gave."""
+    brought = {hit["_id"]: hit for hit in page["hits"]["hits"]} if page is not None else {}
+    hits = [_hit(asked, one, answer.generation, brought.get(one.id, {})) for one in answer.hits]
+    whole: dict[str, Any] = (
+        {} if asked.body.get("track_total_hits") is False else {"total": _total(asked, answer.total)}
+    )
+    whole |= {"max_score": max((hit["_score"] for hit in hits), default=None), "hits": hits}
+    response: dict[str, Any] = {
+        "took": took,
+        "timed_out": False,
+        "_shards": dict(page["_shards"]) if page is not None else dict(_ONE_SHARD),
+        "hits": whole,
+    }
+    if answer.aggregations:
+        response["aggregations"] = dict(answer.aggregations)
+    if page is not None and "suggest" in page:
+        response["suggest"] = page["suggest"]
+    response["ext"] = {
+        "etalage": {
+            "rank": "rerank" not in answer.degraded and model,
+            "degraded": list(answer.degraded),
+            "timings": dict(answer.timings),
+            "hits": [{"_id": one.id, **one.parts} for one in answer.hits],
+        }
+    }
+    return response
+
+
+def _hit(asked: Asked, hit: Hit, generation: str, brought: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"_index": generation, "_id": hit.id, "_score": hit.score}
+    found |= {
+        name: value for name, value in brought.items() if name not in found and name not in ("sort", "matched_queries")
+    }
+    if asked.body.get("explain"):
+        found["_explanation"] = _explanation(hit)
+    return found
+
+
+def _explanation(hit: Hit) -> dict[str, Any]:
+    """A hit's parts in the shape of OpenSearch's explanations."""
+    details: list[dict[str, Any]] = [
+        {"value": value, "description": f"{name} of the product", "details": []}
+        for name, value in hit.parts.items()
+        if isinstance(value, int | float)
+    ]
+    return {"value": hit.score, "description": "score by the ranker, computed from:", "details": details}
+
+
+def _total(asked: Asked, total: int) -> Any:
+    limit = asked.body.get("track_total_hits", _TRACKED)
+    most = total if limit is True else int(limit)
+    if asked.params.get("rest_total_hits_as_int") in ("true", ""):
+        return total
+    return {"value": min(total, most), "relation": "eq" if total <= most else "gte"}
+
+
+def with_ext(response: dict[str, Any], name: str, told: Mapping[str, Any]) -> None:
+    """Add one part of `ext` to a response."""
+    response["ext"] = dict(response.get("ext", {})) | {name: dict(told)}

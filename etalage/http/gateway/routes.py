@@ -1,0 +1,334 @@
+"""The doors that speak OpenSearch: `_search`, `_msearch`, `_count`, `_doc`, the root and the cluster's health."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from etalage.core.errors import EngineError, EtalageError, QueryError
+from etalage.core.settings import Settings
+from etalage.http import access, errors
+from etalage.http.gateway import asked, flow, reply
+from etalage.http.gateway.flow import Gateway
+from etalage.http.seen import note
+from opensearch.dsl import guard, sources
+
+router = APIRouter(tags=["OpenSearch"])
+
+_MOST_SEARCHES: Final = 100
+"""Searches of one `_msearch`."""
+
+_HEADER: Final = frozenset(
+    "index preference search_type routing request_cache ignore_unavailable allow_no_indices expand_wildcards"
+    " allow_partial_search_results".split()
+)
+_BODY: Final = {
+    "requestBody": {
+        "required": False,
+        "content": {"application/json": {"schema": {"type": "object", "additionalProperties": True}}},
+    }
+}
+_LINES: Final = {"requestBody": {"required": True, "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    code: {"description": what}
+    for code, what in {
+        400: "The request is not valid, or something in it does not pass.",
+        401: "No key, or one that is not known.",
+        403: "The key or the server does not offer the index.",
+        404: "There is no such index or document.",
+        413: "The body is too large.",
+        415: "The body is packed in an unknown way.",
+        429: "The key's rate is used up.",
+        431: "The headers are too large.",
+        503: "The engine does not answer, or not in time.",
+    }.items()
+}
+
+
+class NotOffered(EtalageError):
+    """The server does not offer an index."""
+
+    status = 403
+
+    @property
+    def kind(self) -> str:
+        return "security_exception"
+
+
+def limits_of(settings: Settings) -> guard.Limits:
+    """What a request may cost, by the settings."""
+    return guard.Limits(
+        window=settings.max_window,
+        buckets=settings.max_buckets,
+        clauses=settings.max_clauses,
+        regexp=settings.allow_regexp,
+        leading_wildcard=settings.allow_leading_wildcard,
+    )
+
+
+@router.api_route("/{index}/_search", methods=["GET", "POST"], openapi_extra=_BODY, responses=_ANSWERS)
+async def search(request: Request, index: str) -> Response:
+    """Search as OpenSearch does, ranked by Etalage."""
+    body = _parsed(await request.body())
+    return await _answered(request, _one(request, index, body, _params(request)))
+
+
+@router.api_route("/{index}/_count", methods=["GET", "POST"], openapi_extra=_BODY, responses=_ANSWERS)
+async def count(request: Request, index: str) -> Response:
+    """How many products a query matches, without vectors."""
+    given = _parsed(await request.body())
+    params = _params(request)
+
+    def counted() -> dict[str, Any]:
+        gateway = _gateway(request, index)
+        body = dict(given or {})
+        if "q" in params:
+            body["query"] = asked.read(index, {}, params, limits_of(gateway.settings), 1.0).body["query"]
+        guard.count(body, limits_of(gateway.settings))
+        body.pop("ext", None)
+        found = gateway.engine.tally(index, body, timeout=gateway.settings.deadline)
+        return {"count": found, "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0}}
+
+    return await _answered(request, counted)
+
+
+@router.api_route("/{index}/_doc/{id:path}", methods=["GET", "HEAD"], responses=_ANSWERS)
+async def document(request: Request, index: str, id: str) -> Response:
+    """One product."""
+    params = _params(request)
+
+    def found() -> dict[str, Any]:
+        gateway = _gateway(request, index)
+        for name in params:
+            if name not in (
+                "_source",
+                "_source_includes",
+                "_source_excludes",
+                "preference",
+                "realtime",
+                "pretty",
+                "routing",
+            ):
+                raise QueryError(f"the parameter [{name}] is not known or does not pass", remedy="Leave it out.")
+        one = gateway.engine.document(index, id, timeout=gateway.settings.deadline)
+        if one is None:
+            return {"_index": index, "_id": id, "found": False}
+        wanted = asked.source_of(params)
+        if wanted is False:
+            one.pop("_source", None)
+        elif "_source" in one:
+            one["_source"] = sources.filtered(one["_source"], reply.source(wanted))
+        return one
+
+    answer = await _answered(request, found)
+    if bytes(answer.body).endswith(b'"found":false}'):
+        answer.status_code = 404
+    return answer
+
+
+@router.api_route("/_msearch", methods=["GET", "POST"], openapi_extra=_LINES, responses=_ANSWERS)
+async def msearch(request: Request) -> Response:
+    """Several searches; each line of a search follows a line that names its index."""
+    return await _several(request, "")
+
+
+@router.api_route("/{index}/_msearch", methods=["GET", "POST"], openapi_extra=_LINES, responses=_ANSWERS)
+async def msearch_of(request: Request, index: str) -> Response:
+    """Several searches of one index."""
+    return await _several(request, index)
+
+
+@router.api_route("/", methods=["GET", "HEAD"], responses=_ANSWERS)
+async def root(request: Request) -> Response:
+    """What OpenSearch says of itself."""
+
+    def about() -> dict[str, Any]:
+        shop = request.app.state.gateway
+        return {
+            "name": "etalage",
+            "cluster_name": "etalage",
+            "cluster_uuid": "_na_",
+            "version": {
+                "distribution": "opensearch",
+                "number": shop.engine.version(),
+                "build_type": "etalage",
+                "build_hash": _etalage(),
+                "build_date": "1970-01-01T00:00:00Z",
+                "build_snapshot": False,
+                "lucene_version": "10.3.2",
+                "minimum_wire_compatibility_version": "2.19.0",
+                "minimum_index_compatibility_version": "2.0.0",
+            },
+            "tagline": "The OpenSearch Project: https://opensearch.org/",
+        }
+
+    return await _answered(request, about)
+
+
+@router.get("/_cluster/health", responses=_ANSWERS)
+async def health(request: Request) -> Response:
+    """The health of the engine behind."""
+    gateway: Gateway = request.app.state.gateway
+    return await _answered(request, gateway.engine.health)
+
+
+@router.get("/_cluster/health/{index}", responses=_ANSWERS)
+async def health_of(request: Request, index: str) -> Response:
+    """The same, for one index that is offered."""
+
+    def told() -> dict[str, Any]:
+        return _gateway(request, index).engine.health()
+
+    return await _answered(request, told)
+
+
+@lru_cache(maxsize=1)
+def _etalage() -> str:
+    return version("etalage")
+
+
+def _gateway(request: Request, index: str) -> Gateway:
+    """The gateway, when it offers every index of a comma list to this request. Raises NotOffered, Forbidden."""
+    gateway: Gateway = request.app.state.gateway
+    for one in index.split(","):
+        if not access.allowed(gateway.settings, one):
+            raise NotOffered("this index is not offered here", value=one, remedy="Name it in ETALAGE_INDEXES.")
+        access.require(request, one)
+    return gateway
+
+
+def _params(request: Request) -> dict[str, str]:
+    """URL parameters, each once. Raises QueryError for a repeated one."""
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in found:
+            raise QueryError("a parameter is given twice", value=name, remedy="Give it once.")
+        found[name] = value
+    return found
+
+
+def _parsed(body: bytes) -> Any:
+    """A body's JSON, None when it is empty. Raises QueryError."""
+    if not body.strip():
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise QueryError(f"the body is not JSON ({error})", remedy="Send a search as OpenSearch takes it.") from None
+
+
+def _one(request: Request, index: str, body: Any, params: Mapping[str, str]) -> Callable[[], dict[str, Any]]:
+    """What answers one search of a request."""
+
+    def answer() -> dict[str, Any]:
+        gateway = _gateway(request, index)
+        settings = gateway.settings
+        one = asked.read(index, body, params, limits_of(settings), settings.deadline)
+        with request.app.state.breaker.guard(timeouts=not one.chosen):
+            found = flow.search(gateway, one)
+        note(
+            request,
+            index=index,
+            hits=len(found.hits),
+            total=found.total,
+            timings=found.timings,
+            degraded=found.degraded,
+        )
+        patterns = params.get("filter_path")
+        return sources.paths(found.response, patterns.split(",")) if patterns else found.response
+
+    return answer
+
+
+async def _answered(request: Request, answer: Callable[[], dict[str, Any]]) -> Response:
+    """The JSON of an answer; what the node refused is answered in its own words."""
+    try:
+        document = await run_in_threadpool(answer)
+    except EngineError as error:
+        return _refused(request, error)
+    pretty = "pretty" in request.query_params and request.query_params["pretty"] != "false"
+    option = orjson.OPT_SERIALIZE_NUMPY | (orjson.OPT_INDENT_2 if pretty else 0)
+    return Response(orjson.dumps(document, option=option), media_type="application/json")
+
+
+def _refused(request: Request, error: EngineError) -> Response:
+    status, document = _told(request.scope["path"], error)
+    if document is None:
+        response: Response = errors.of(request.scope["path"], error)
+        response.status_code = status
+        return response
+    return Response(orjson.dumps(document), status_code=status, media_type="application/json")
+
+
+def _told(path: str, error: EtalageError) -> tuple[int, dict[str, Any] | None]:
+    """Status and document for an error: the node's own where it refused, None for ours."""
+    theirs = error.answer if isinstance(error, EngineError) else None
+    if theirs is not None and isinstance(theirs.get("status"), int) and theirs["status"] < 500:
+        return theirs["status"], dict(theirs)
+    if theirs is not None and "error" in theirs:
+        return 503, {**theirs, "status": 503}
+    return (503 if error.status >= 500 else error.status), None
+
+
+async def _several(request: Request, default: str) -> Response:
+    started = time.perf_counter()
+    pairs = _pairs(await request.body(), default)
+    responses = []
+    for index, header, body in pairs:
+        params = {name: str(value) for name, value in header.items() if name != "index"}
+        responses.append(await run_in_threadpool(_each, request, index, body, params))
+    took = int((time.perf_counter() - started) * 1000)
+
+    def whole() -> dict[str, Any]:
+        return {"took": took, "responses": responses}
+
+    return await _answered(request, whole)
+
+
+def _each(request: Request, index: str, body: Any, params: Mapping[str, str]) -> dict[str, Any]:
+    """One response of an `_msearch`, or its error in the same place."""
+    path = f"/{index}/_search"
+    try:
+        if not index:
+            raise QueryError("a search names no index", remedy='Write {"index": "NAME"} on the line before it.')
+        return _one(request, index, body, params)() | {"status": 200}
+    except EtalageError as error:
+        status, document = _told(path, error)
+        if document is None:
+            told: dict[str, Any] = orjson.loads(errors.of(path, error).body)
+            return told | {"status": status}
+        return {"error": document["error"], "status": status}
+
+
+def _pairs(content: bytes, default: str) -> list[tuple[str, Mapping[str, Any], Any]]:
+    """(index, header, body) of each search. Raises QueryError."""
+    lines = content.split(b"\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if len(lines) % 2 or not lines:
+        raise QueryError(
+            "a header line and a body line are expected for each search", remedy="See OpenSearch's _msearch."
+        )
+    if len(lines) // 2 > _MOST_SEARCHES:
+        raise QueryError(f"there are more than {_MOST_SEARCHES} searches", value=len(lines) // 2, remedy="Send fewer.")
+    pairs: list[tuple[str, Mapping[str, Any], Any]] = []
+    for at in range(0, len(lines), 2):
+        header = _parsed(lines[at]) or {}
+        if not isinstance(header, dict) or not set(header) <= _HEADER:
+            raise QueryError(
+                f"line {at + 1} is no header of a search",
+                value=lines[at][:80].decode("utf-8", "replace"),
+                remedy="Correct it.",
+            )
+        index = header.get("index", default)
+        if isinstance(index, list):
+            index = ",".join(str(one) for one in index)
+        pairs.append((str(index), header, _parsed(lines[at + 1])))
+    return pairs

@@ -1,0 +1,1 @@
+"""A shop's OpenSearch requests: what may pass (`guard`), and what a query says (`reading`)."""
