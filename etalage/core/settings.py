@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -49,7 +49,24 @@ class Settings(BaseSettings):
     neighbours: int = Field(100, ge=1, le=1000, description="vector neighbours among the candidates (k)")
     exact_limit: int = Field(50_000, ge=0, description="vectors searched exactly up to this many, by HNSW beyond")
 
-    @field_validator("opensearch_url")
+    keys: Path | None = Field(None, description="JSON file of API keys; unset: no key is asked for")
+    indexes: str | None = Field(None, description="indexes that may be searched, a comma list; unset: ETALAGE_INDEX")
+    deadline: float = Field(10.0, gt=0, le=300, description="most seconds that a search may ask for")
+    max_window: int = Field(10_000, ge=10, le=10_000, description="deepest hit (from + size) of an OpenSearch request")
+    max_buckets: int = Field(1000, ge=1, le=65_535, description="most buckets of one aggregation of an OpenSearch request")
+    max_clauses: int = Field(1024, ge=1, le=1024, description="most query clauses of an OpenSearch request")
+    allow_regexp: bool = Field(False, description="let regular expressions pass in OpenSearch requests")
+    allow_leading_wildcard: bool = Field(False, description="let a wildcard come first in OpenSearch requests")
+    breaker_failures: int = Field(5, ge=1, le=1000, description="engine failures in a row that open the circuit breaker")
+    breaker_window: float = Field(30.0, gt=0, le=3600, description="seconds within which they must fall")
+    breaker_pause: float = Field(1.0, gt=0, le=60, description="seconds between probes while the breaker is open")
+    log: Literal["off", "text", "json"] = Field("off", description="a line per request on stderr: off, text or json")
+    otel: str | None = Field(None, description="URL that takes OpenTelemetry spans (OTLP over HTTP); unset: none are sent")
+    drain: float = Field(0.0, ge=0, le=600, description="seconds served on after TERM while /readyz answers 503")
+    grace: int = Field(10, ge=1, le=600, description="seconds that running requests then get to end")
+    keep_alive: int = Field(65, ge=1, le=3600, description="seconds that an idle HTTP connection is kept")
+
+    @field_validator("opensearch_url", "otel")
     @classmethod
     def _http(cls, value: str | None) -> str | None:
         if not value:
@@ -66,6 +83,13 @@ class Settings(BaseSettings):
         if value[0] in "-_":
             raise ValueError("must start with a letter or digit")
         return value
+
+    @field_validator("indexes")
+    @classmethod
+    def _index_names(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        return ",".join(cls._index_name(name.strip()) for name in value.split(","))
 
     @property
     def embedded(self) -> bool:

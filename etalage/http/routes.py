@@ -1,4 +1,4 @@
-"""The routes: search, completion, events, health."""
+"""The routes: search, completion, events."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from starlette.concurrency import run_in_threadpool
 
 from autocomplete.complete import Completer
 from etalage.core import events
-from etalage.core.errors import EngineError, EtalageError, QueryError
+from etalage.core.errors import QueryError
 from etalage.core.settings import Settings
+from etalage.http.breaker import Breaker
+from etalage.http.seen import note
 from opensearch.engine import SearchEngine
 from ranker.filters import parse_filters, parse_sort
 from ranker.search import Ask, Searcher
@@ -75,6 +77,11 @@ def _shop(request: Request) -> Shop:
     return shop
 
 
+def _breaker(request: Request) -> Breaker:
+    breaker: Breaker = request.app.state.breaker
+    return breaker
+
+
 @router.get("/v1/search")
 def search(
     request: Request,
@@ -87,13 +94,28 @@ def search(
 ) -> JSONResponse:
     """Search by query string; an empty `q` browses by popularity."""
     ask = Ask(q, size, start, parse_filters(filter), parse_sort(sort), explain=explain)
-    return JSONResponse(_shop(request).searcher.search(ask).as_dict())
+    return _answer(request, ask)
 
 
 @router.post("/v1/search")
 def search_by_body(request: Request, body: SearchBody) -> JSONResponse:
     """Search by JSON body."""
-    return JSONResponse(_shop(request).searcher.search(body.ask()).as_dict())
+    return _answer(request, body.ask())
+
+
+def _answer(request: Request, ask: Ask) -> JSONResponse:
+    shop = _shop(request)
+    with _breaker(request).guard():
+        found = shop.searcher.search(ask)
+    note(
+        request,
+        index=shop.settings.index,
+        hits=len(found.hits),
+        total=found.total,
+        timings=found.timings,
+        degraded=found.degraded,
+    )
+    return JSONResponse(found.as_dict())
 
 
 @router.get("/v1/suggest")
@@ -112,7 +134,8 @@ async def take_events(request: Request) -> JSONResponse:
     engine = _shop(request).engine
 
     def store() -> int:
-        return engine.append_events("queries", queries) + engine.append_events("events", behaviour)
+        with _breaker(request).guard():
+            return engine.append_events("queries", queries) + engine.append_events("events", behaviour)
 
     added = await run_in_threadpool(store)
     return JSONResponse({"received": len(documents), "added": added, "duplicates": len(documents) - added})
@@ -135,27 +158,3 @@ def _documents(body: bytes) -> list[Mapping[str, Any]]:
             "there is no UBI document in the body", value=body[:80].decode("utf-8", "replace"), remedy=remedy
         )
     return found
-
-
-@router.get("/healthz")
-def healthz() -> dict[str, str]:
-    """The process is alive."""
-    return {"status": "ok"}
-
-
-@router.get("/readyz")
-def readyz(request: Request) -> JSONResponse:
-    """Searches can be answered: the engine answers and the index serves; 503 says what is missing."""
-    shop = _shop(request)
-    try:
-        state = shop.engine.check()
-        serving = shop.engine.serving(shop.settings.index)
-    except EtalageError as error:
-        return JSONResponse(error.as_dict() | {"status": 503}, status_code=503)
-    if serving is None:
-        missing = EngineError("the index does not exist", value=shop.settings.index, remedy="Run `etalage index FILE`.")
-        return JSONResponse(missing.as_dict() | {"status": 503}, status_code=503)
-    off = [
-        name for name, part in (("vectors", shop.searcher.encoder), ("rerank", shop.searcher.ranker)) if part is None
-    ]
-    return JSONResponse({"status": "ready", "generation": serving.name, "degraded": off, **state})

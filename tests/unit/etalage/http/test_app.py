@@ -201,7 +201,7 @@ def test_a_body_just_within_the_limit_is_read(client: TestClient) -> None:
 
 
 # routes
-@pytest.mark.parametrize("path", ["/", "/v1/nothing", "/v1/search/", "/../etc/passwd", "/%00"])
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/search/", "/../etc/passwd", "/products"])
 def test_an_unknown_route_is_a_404_in_the_same_shape(client: TestClient, path: str) -> None:
     refused(client.get(path), 404, "http_error", "Not Found")
 
