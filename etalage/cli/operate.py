@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,8 @@ from etalage.cli import checks
 from etalage.cli.options import Home, Index, Json, err, out, print_json, settings_of
 from etalage.core.encoders import models as encoders
 from workers import process
+
+log = logging.getLogger(__name__)
 
 _DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
@@ -42,14 +45,23 @@ def serve(
     json: Json = False,
 ) -> None:
     """Serve search and completion over HTTP."""
-    import uvicorn
-
+    from etalage.http import accesslog, server
     from etalage.http.app import create_app
 
     settings = settings_of(home, index)
+    accesslog.configure(settings.log)
+    if settings.keys is None and host not in server.LOOPBACK:
+        log.warning("everyone who reaches %s may search: set ETALAGE_KEYS", host)
+    serving = server.Server(create_app(settings), settings, host, port)
     if json:
         print_json({"url": f"http://{host}:{port}"})
-    uvicorn.run(create_app(settings), host=host, port=port, log_level="warning", access_log=False)
+    try:
+        serving.run()
+    except KeyboardInterrupt:
+        return
+    except SystemExit:
+        # It could not start, and has said why.
+        raise typer.Exit(1) from None
 
 
 def worker(
