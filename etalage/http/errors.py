@@ -17,6 +17,7 @@ from etalage.core.errors import EngineUnavailable, EtalageError, QueryError, sho
 
 log = logging.getLogger(__name__)
 
+_FRAMES: Final = 10
 _CHALLENGE: Final = 'Basic realm="etalage", Bearer realm="etalage", ApiKey realm="etalage"'
 
 
@@ -99,7 +100,7 @@ def of(path: str, error: EtalageError) -> JSONResponse:
 
 def unforeseen(path: str, error: BaseException) -> JSONResponse:
     """A defect: its type and place are logged, but not its message, which may quote a query; it is answered with a 503."""
-    place = "".join(traceback.format_tb(error.__traceback__))
+    place = "".join(traceback.format_tb(error.__traceback__, limit=-_FRAMES))
     log.error("unforeseen %s\n%s", type(error).__name__, place.rstrip())
     reason = "something failed inside the server"
     return answer(path, "internal_error", reason, "Look into the server's log.", 503)
