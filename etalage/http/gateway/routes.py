@@ -93,7 +93,8 @@ async def count(request: Request, index: str) -> Response:
             body["query"] = asked.read(index, {}, params, limits_of(gateway.settings), 1.0).body["query"]
         guard.count(body, limits_of(gateway.settings))
         body.pop("ext", None)
-        found = gateway.engine.tally(index, body, timeout=gateway.settings.deadline)
+        with request.app.state.breaker.guard():
+            found = gateway.engine.tally(index, body, timeout=gateway.settings.deadline)
         return {"count": found, "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0}}
 
     return await _answered(request, counted)
@@ -117,7 +118,8 @@ async def document(request: Request, index: str, id: str) -> Response:
                 "routing",
             ):
                 raise QueryError(f"the parameter [{name}] is not known or does not pass", remedy="Leave it out.")
-        one = gateway.engine.document(index, id, timeout=gateway.settings.deadline)
+        with request.app.state.breaker.guard():
+            one = gateway.engine.document(index, id, timeout=gateway.settings.deadline)
         if one is None:
             return {"_index": index, "_id": id, "found": False}
         wanted = asked.source_of(params)
@@ -127,10 +129,7 @@ async def document(request: Request, index: str, id: str) -> Response:
             one["_source"] = sources.filtered(one["_source"], reply.source(wanted))
         return one
 
-    answer = await _answered(request, found)
-    if bytes(answer.body).endswith(b'"found":false}'):
-        answer.status_code = 404
-    return answer
+    return await _answered(request, found)
 
 
 @router.api_route("/_msearch", methods=["GET", "POST"], openapi_extra=_LINES, responses=_ANSWERS)
@@ -176,7 +175,12 @@ async def root(request: Request) -> Response:
 async def health(request: Request) -> Response:
     """The health of the engine behind."""
     gateway: Gateway = request.app.state.gateway
-    return await _answered(request, gateway.engine.health)
+
+    def told() -> dict[str, Any]:
+        with request.app.state.breaker.guard():
+            return gateway.engine.health()
+
+    return await _answered(request, told)
 
 
 @router.get("/_cluster/health/{index}", responses=_ANSWERS)
@@ -184,7 +188,9 @@ async def health_of(request: Request, index: str) -> Response:
     """The same, for one index that is offered."""
 
     def told() -> dict[str, Any]:
-        return _gateway(request, index).engine.health()
+        gateway = _gateway(request, index)
+        with request.app.state.breaker.guard():
+            return gateway.engine.health()
 
     return await _answered(request, told)
 
@@ -255,7 +261,8 @@ async def _answered(request: Request, answer: Callable[[], dict[str, Any]]) -> R
         return _refused(request, error)
     pretty = "pretty" in request.query_params and request.query_params["pretty"] != "false"
     option = orjson.OPT_SERIALIZE_NUMPY | (orjson.OPT_INDENT_2 if pretty else 0)
-    return Response(orjson.dumps(document, option=option), media_type="application/json")
+    status = 404 if document.get("found") is False else 200
+    return Response(orjson.dumps(document, option=option), status_code=status, media_type="application/json")
 
 
 def _refused(request: Request, error: EngineError) -> Response:
@@ -280,6 +287,7 @@ def _told(path: str, error: EtalageError) -> tuple[int, dict[str, Any] | None]:
 async def _several(request: Request, default: str) -> Response:
     started = time.perf_counter()
     pairs = _pairs(await request.body(), default)
+    access.charge(request, len(pairs))
     responses = []
     for index, header, body in pairs:
         params = {name: str(value) for name, value in header.items() if name != "index"}
