@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from etalage.core.encoders import Encoder
 from etalage.core.errors import FingerprintMismatch
 from etalage.core.records import Floats, cosine
-from opensearch.engine import Candidates, Generation, Request, SearchEngine
+from opensearch.engine import Candidates, Generation, Lists, Request, SearchEngine, Shop
 from ranker import fuse
 from ranker.query import Query
 
@@ -58,9 +60,19 @@ def verify(generation: Generation, encoder: Encoder) -> None:
 
 def candidates(engine: SearchEngine, index: str, query: Query, request: Request) -> Retrieved:
     """Answer `request`, then compute cosines and the fused score."""
+    if query.number and request.lists is Lists.BOTH:
+        request = replace(request, shop=numbered(query, request.shop))
     found = engine.candidates(index, request)
     cosines = found.lexical * 0 if request.vector is None else cosine(request.vector, found.vectors)
     return fuse_candidates(query, found, cosines)
+
+
+def numbered(query: Query, shop: Shop | None) -> Shop:
+    """A source that also brings products by their id or article number, whatever else the query matches."""
+    whole: Mapping[str, Any] = {"multi_match": {"query": query.text, "type": "most_fields"}}
+    number = {"match": {"model": {"query": query.text, "operator": "and"}}}
+    alternatives = [shop.query if shop is not None else whole, {"ids": {"values": [query.text]}}, number]
+    return replace(shop or Shop(whole), query={"bool": {"should": alternatives, "minimum_should_match": 1}})
 
 
 def fuse_candidates(query: Query, found: Candidates, cosines: Floats) -> Retrieved:
