@@ -117,7 +117,7 @@ def _ask(asked: Asked, read: Read, ranker: Ranker | None) -> Ask:
         read.query,
         read.constraints,
         body.get("post_filter"),
-        body.get("aggs", body.get("aggregations", {})),
+        reply.aggregations(body.get("aggs", body.get("aggregations", {}))),
         body.get("min_score"),
     )
     return Ask(
@@ -137,7 +137,11 @@ def _page(gateway: Gateway, asked: Asked, read: Read, generation: str, ids: list
     if not ids and "suggest" not in asked.body:
         return None
     wanted = reply.page_body(asked, ids, read.query)
-    return None if wanted is None else gateway.engine.search(generation, wanted, timeout=asked.left())
+    if wanted is None:
+        return None
+    page = gateway.engine.search(generation, wanted, timeout=asked.left())
+    reply.drop_internal(page, asked.body)
+    return page
 
 
 def _browse(gateway: Gateway, asked: Asked) -> Answered:
@@ -166,14 +170,15 @@ def _pass(gateway: Gateway, asked: Asked, decided: Plan) -> Answered:
 
 def _forward(gateway: Gateway, asked: Asked, body: Mapping[str, Any]) -> Answered:
     started = time.perf_counter()
-    shown = {**body, "_source": reply.source(body.get("_source", "stored_fields" not in body))}
     if gateway.settings.embedded and "," in asked.index:
         raise QueryError(
             "the embedded engine searches one index at a time",
             value=asked.index,
             remedy="Send one search each, by _msearch.",
         )
+    shown = reply.forwarded(body)
     response = gateway.engine.search(asked.index, shown, timeout=asked.left(), params=asked.params)
+    reply.drop_internal(response, body)
     return Answered(response, {"engine": round((time.perf_counter() - started) * 1000, 3)})
 
 

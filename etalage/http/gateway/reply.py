@@ -32,19 +32,65 @@ def source(wanted: Any) -> Any:
     return {"includes": named, "excludes": left} if named else {"excludes": left}
 
 
+def wanted(body: Mapping[str, Any]) -> Any:
+    """`source` for a whole body: without `_source`, `stored_fields` decide whether there is one."""
+    stored = body.get("stored_fields", "_source")
+    return source(body.get("_source", "_source" in (stored if isinstance(stored, list) else [stored])))
+
+
+def inner_hits(given: Any) -> Any:
+    """`inner_hits`, one or several, with `source` applied."""
+    if isinstance(given, list):
+        return [inner_hits(one) for one in given]
+    return {**given, "_source": wanted(given)}
+
+
+def aggregations(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Aggregations with `source` applied to their `top_hits`."""
+    return {name: {kind: _aggregation(kind, inner) for kind, inner in one.items()} for name, one in given.items()}
+
+
+def _aggregation(kind: str, given: Any) -> Any:
+    if kind in ("aggs", "aggregations"):
+        return aggregations(given)
+    return inner_hits(given) if kind == "top_hits" else given
+
+
+def forwarded(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A body as it goes to the engine, with `source` applied wherever hits are shown."""
+    shown = {**body, "_source": wanted(body)}
+    for name in ("aggs", "aggregations"):
+        if name in shown:
+            shown[name] = aggregations(shown[name])
+    collapse = shown.get("collapse") or {}
+    if "inner_hits" in collapse:
+        shown["collapse"] = {**collapse, "inner_hits": inner_hits(collapse["inner_hits"])}
+    return shown
+
+
+def drop_internal(response: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    """Take internal fields out of the `fields` of hits where only a pattern names them."""
+    asked = body.get("fields") or []
+    names = [one.get("field", "") if isinstance(one, Mapping) else one for one in asked]
+    if any("*" in name for name in names):
+        for hit in response["hits"]["hits"]:
+            for name in set(fields.INTERNAL) - set(names):
+                hit.get("fields", {}).pop(name, None)
+
+
 def page_body(asked: Asked, ids: Sequence[str], query: Mapping[str, Any]) -> dict[str, Any] | None:
     """The search that brings what is shown of a page's hits; None when only ids are wanted."""
     body = asked.body
     shown: dict[str, Any] = {name: body[name] for name in _SHOWN if name in body}
     if "highlight" in body:
         shown["highlight"] = {"highlight_query": query} | dict(body["highlight"])
-    wanted = source(body.get("_source", "stored_fields" not in body))
-    if wanted is False and not shown:
+    shown_source = wanted(body)
+    if shown_source is False and not shown:
         return None
     return {
         "query": {"ids": {"values": list(ids)}},
         "size": len(ids),
-        "_source": wanted,
+        "_source": shown_source,
         "track_total_hits": False,
     } | shown
 

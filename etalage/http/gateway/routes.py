@@ -121,7 +121,8 @@ async def document(request: Request, index: str, id: str) -> Response:
         with request.app.state.breaker.guard():
             one = gateway.engine.document(index, id, timeout=gateway.settings.deadline)
         if one is None:
-            return {"_index": index, "_id": id, "found": False}
+            serving = gateway.engine.serving(index)
+            return {"_index": serving.name if serving is not None else index, "_id": id, "found": False}
         wanted = asked.source_of(params)
         if wanted is False:
             one.pop("_source", None)
@@ -161,7 +162,7 @@ async def root(request: Request) -> Response:
                 "build_hash": _etalage(),
                 "build_date": "1970-01-01T00:00:00Z",
                 "build_snapshot": False,
-                "lucene_version": "10.3.2",
+                "lucene_version": "10.4.0",
                 "minimum_wire_compatibility_version": "2.19.0",
                 "minimum_index_compatibility_version": "2.0.0",
             },
