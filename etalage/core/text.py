@@ -119,11 +119,32 @@ def tokenize(text: str) -> list[Token]:
     return found
 
 
+def _full(run: str) -> str:
+    """Kana of half width in full width."""
+    return _VOICED.sub(lambda found: unicodedata.normalize("NFKC", found.group()), run.translate(_HALF_KANA))
+
+
 def _bigrams(run: str) -> list[Token]:
-    run = _VOICED.sub(lambda found: unicodedata.normalize("NFKC", found.group()), run.translate(_HALF_KANA))
+    run = _full(run)
     if len(run) == 1:
         return [Token(run, run, NONE)]
     return [Token(run[i : i + 2], run[i : i + 2], NONE) for i in range(len(run) - 1)]
+
+
+def located(text: str) -> list[tuple[str, int, int]]:
+    """The stems of `text`, each with the characters [start, end) that it was made of."""
+    found: list[tuple[str, int, int]] = []
+    for match in _WORD.finditer(text):
+        start, word = match.start(), match.group()
+        for number, token in enumerate(tokenize(word)):
+            if match.lastgroup != "cjk":
+                cut = number * MAX_TOKEN
+                found.append((token.stem, start + cut, min(start + cut + MAX_TOKEN, match.end())))
+            else:
+                # A voiced mark of half width is a letter of its own only in the text.
+                end = start + number + len(token.stem) if len(_full(word)) == len(word) else match.end()
+                found.append((token.stem, start + number, end))
+    return found
 
 
 def stems(text: str) -> list[str]:

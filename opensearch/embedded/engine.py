@@ -16,13 +16,15 @@ from etalage.core.errors import EngineError
 from etalage.core.records import Document, Floats
 from etalage.core.settings import Settings
 from opensearch import checks, fields
-from opensearch.embedded import postings, snapshot
+from opensearch.embedded import dsl, postings, snapshot
 from opensearch.embedded.jobs import SqliteJobs
 from opensearch.embedded.store import Store
 from opensearch.engine import Candidates, Generation, IndexSpec, LedgerRow, Outcome, Request, SearchEngine
 from opensearch.jobs import JobTable
 
 _BATCH: Final = 500
+_SPOKEN: Final = "3.6.0"
+"""The OpenSearch whose requests are understood."""
 
 
 class EmbeddedEngine(SearchEngine):
@@ -167,6 +169,17 @@ class EmbeddedEngine(SearchEngine):
     def candidates(self, index: str, request: Request) -> Candidates:
         return self._snapshot(index).candidates(request)
 
+    def search(
+        self, index: str, body: Mapping[str, Any], *, timeout: float | None = None, params: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        return dsl.search(self._snapshot(index).catalog, dsl.merged(body, params or {}), timeout)
+
+    def tally(self, index: str, body: Mapping[str, Any], *, timeout: float | None = None) -> int:
+        return dsl.tally(self._snapshot(index).catalog, body, timeout)
+
+    def document(self, index: str, id: str, *, timeout: float | None = None) -> dict[str, Any] | None:
+        return dsl.document(self._snapshot(index).catalog, id)
+
     def _snapshot(self, index: str) -> snapshot.Snapshot:
         """The open snapshot of the serving generation; a newer one is opened when `CURRENT` names it."""
         row = (
@@ -189,6 +202,30 @@ class EmbeddedEngine(SearchEngine):
                 opened = snapshot.Snapshot(folder / str(current["name"]), row[0], IndexSpec(**orjson.loads(row[1])))
                 self._open[index] = opened
         return opened
+
+    def version(self) -> str:
+        return _SPOKEN
+
+    def health(self) -> dict[str, Any]:
+        return {
+            "cluster_name": "etalage",
+            "status": "green",
+            "timed_out": False,
+            "number_of_nodes": 1,
+            "number_of_data_nodes": 1,
+            "discovered_master": True,
+            "discovered_cluster_manager": True,
+            "active_primary_shards": 1,
+            "active_shards": 1,
+            "relocating_shards": 0,
+            "initializing_shards": 0,
+            "unassigned_shards": 0,
+            "delayed_unassigned_shards": 0,
+            "number_of_pending_tasks": 0,
+            "number_of_in_flight_fetch": 0,
+            "task_max_waiting_in_queue_millis": 0,
+            "active_shards_percent_as_number": 100.0,
+        }
 
     # behaviour
     def append_events(self, kind: str, documents: Sequence[Mapping[str, Any]]) -> int:

@@ -1,17 +1,20 @@
-"""An inverted index in flat arrays, scored with BM25 in Lucene's form.
+"""An inverted index in flat arrays, with positions, scored with BM25 in Lucene's form.
 
 A snapshot never changes, so document frequencies and lengths are known when it is built and each posting holds its finished
-BM25 weight; a query only adds them up, per field. Terms are 64-bit hashes: 100,000 terms collide with a probability of
-3e-10. Lengths are rounded as Lucene's one-byte norms are, so that scores agree with a node's.
+BM25 weight; a query only adds them up, per field. One lexicon serves every field: its terms are sorted, so that those with a
+prefix lie side by side, and found by 64-bit hashes (100,000 terms collide with a probability of 3e-10). Lengths are rounded
+as Lucene's one-byte norms are, so that scores agree with a node's.
 
 Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond, 2009; Lucene's `BM25Similarity`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -23,28 +26,39 @@ from etalage.core import text
 from etalage.core.records import Floats
 from opensearch import fields
 from opensearch.embedded.arrays import mapped
+from opensearch.embedded.columns import Strings
 
-TERM: Final = np.dtype([("term", "<u8"), ("field", "u1"), ("count", "<u2")])
-"""One distinct term of one field of a document, and how often it occurs."""
+Rows = npt.NDArray[np.int32]
 
-_ARRAYS: Final = ("terms", "starts", "offsets", "rows", "weights")
+GAP: Final = 100
+"""Positions between the values of a field with several, as on a node, so that no phrase reaches from one into the next."""
+
+_FORM: Final = b"tokens-2"
+"""How `analyze` writes; what begins otherwise was written by an older version."""
+
+_FIELD, _VALUE = "\x1f", "\x1e"
+_CATEGORY: Final = list(fields.TEXT).index("category")
+
+_ARRAYS: Final = ("hashes", "codes", "offsets", "rows", "weights", "places", "positions", "norms", "present", "facts")
 
 
 @lru_cache(maxsize=1 << 17)
 def term_hash(term: str) -> int:
     """A 64-bit hash of a term."""
-    return int.from_bytes(blake2b(term.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(blake2b(term.encode("utf-8", "replace"), digest_size=8).digest(), "little")
 
 
 def analyze(source: Mapping[str, Any]) -> bytes:
-    """The terms of a document's source: a `TERM` array as bytes."""
-    rows = [
-        (term_hash(stem), number, min(count, 65535))
-        for number, value in enumerate(fields.texts(source).values())
-        if value
-        for stem, count in Counter(text.stems(value)).items()
-    ]
-    return np.array(rows, TERM).tobytes()
+    """The index terms of a document's source: of each text field, each value, in order."""
+    found = [" ".join(text.stems(value)) for value in fields.texts(source).values()]
+    if len(path := source.get("category", ())) > 1:
+        found[_CATEGORY] = _VALUE.join(" ".join(text.stems(level)) for level in path)
+    return _FORM + _FIELD.join(found).encode()
+
+
+def readable(blob: bytes) -> bool:
+    """Whether `blob` is what `analyze` makes now."""
+    return blob.startswith(_FORM)
 
 
 def norm_length(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -56,42 +70,80 @@ def norm_length(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return kept
 
 
+def idf(documents: int, frequency: Any) -> Any:
+    """The weight of a term that `frequency` of `documents` have."""
+    return np.log1p((documents - frequency + 0.5) / (frequency + 0.5))
+
+
 def build(blobs: Sequence[bytes], folder: Path) -> None:
     """Write the index of documents given as `analyze` made them, in row order, into `folder`."""
-    entries = np.frombuffer(b"".join(blobs), TERM)
-    documents = np.repeat(np.arange(len(blobs), dtype=np.int32), [len(blob) // TERM.itemsize for blob in blobs])
-    terms: list[npt.NDArray[Any]] = []
-    offsets: list[npt.NDArray[Any]] = [np.zeros(1, np.int64)]
-    rows: list[npt.NDArray[Any]] = []
-    weights: list[npt.NDArray[Any]] = []
-    starts = np.zeros(len(fields.TEXT) + 1, np.int64)
-    for number in range(len(fields.TEXT)):
-        mine = entries["field"] == number
-        found, at, docs, scores = _field(entries["term"][mine], entries["count"][mine], documents[mine], len(blobs))
-        terms.append(found)
-        offsets.append(at[1:] + sum(len(some) for some in rows))
-        rows.append(docs)
-        weights.append(scores)
-        starts[number + 1] = starts[number] + len(found)
-    parts: tuple[list[npt.NDArray[Any]], ...] = (terms, [starts], offsets, rows, weights)
-    for name, arrays in zip(_ARRAYS, parts, strict=True):
-        np.save(folder / f"postings-{name}.npy", np.concatenate(arrays))
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    tokens = [array("i") for _ in fields.TEXT]
+    owners = [array("i") for _ in fields.TEXT]
+    lengths = [array("i") for _ in fields.TEXT]
+    for row, blob in enumerate(blobs):
+        for field, written in enumerate(blob[len(_FORM) :].decode().split(_FIELD)):
+            for value in written.split(_VALUE) if written else ():
+                words = value.split(" ") if value else []
+                tokens[field].extend([numbers[word] for word in words])
+                owners[field].append(row)
+                lengths[field].append(len(words))
+    terms = sorted(numbers)
+    rank = np.zeros(len(terms), np.int32)
+    rank[[numbers[term] for term in terms]] = np.arange(len(terms), dtype=np.int32)
+    Strings.build(terms, folder, "terms")
+    hashes = np.fromiter(map(term_hash, terms), np.uint64, len(terms))
+    order = np.argsort(hashes)
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _ARRAYS[2:]}
+    postings, places = 0, 0
+    for mine, owner, length in zip(tokens, owners, lengths, strict=True):
+        made = _field(rank[np.frombuffer(mine, np.int32)], _array(owner), _array(length), len(terms), len(blobs))
+        for name, values in made.items():
+            parts[name].append(values + {"offsets": postings, "places": places}.get(name, 0))
+        postings, places = postings + len(made["rows"]), places + len(made["positions"])
+    parts["places"].append(np.array([places], np.int64))
+    saved: dict[str, npt.NDArray[Any]] = {"hashes": hashes[order], "codes": order.astype(np.int32)}
+    for name, arrays in parts.items():
+        saved[name] = np.stack(arrays) if name in ("offsets", "norms", "present", "facts") else np.concatenate(arrays)
+    for name, array_ in saved.items():
+        np.save(folder / f"postings-{name}.npy", array_)
+
+
+def _array(values: array[int]) -> npt.NDArray[np.int64]:
+    return np.frombuffer(values, np.int32).astype(np.int64)
 
 
 def _field(
-    terms: npt.NDArray[np.uint64], counts: npt.NDArray[np.uint16], documents: npt.NDArray[np.int32], size: int
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.int32], Floats]:
-    """Distinct terms, their posting offsets, and each posting's row and BM25 weight."""
-    order = np.argsort(terms, kind="stable")
-    docs, tf = documents[order], counts[order].astype(np.float64)
-    found, first, frequency = np.unique(terms[order], return_index=True, return_counts=True)
-    lengths = np.bincount(documents, weights=counts, minlength=size).astype(np.int64)
-    present = max(int((lengths > 0).sum()), 1)
-    average = max(float(lengths.sum()) / present, 1e-9)
-    idf = np.log1p((present - frequency + 0.5) / (frequency + 0.5))
-    norms = fields.K1 * (1 - fields.B + fields.B * norm_length(lengths) / average)
-    weights = np.repeat(idf, frequency) * tf / (tf + norms[docs])
-    return found, np.append(first, len(docs)).astype(np.int64), docs, weights.astype(np.float32)
+    codes: Rows, owners: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], terms: int, size: int
+) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of one field, given the codes of its tokens in order and each value's owner and length."""
+    documents = np.repeat(owners, lengths)
+    per_document = np.bincount(owners, weights=lengths, minlength=size).astype(np.int64)
+    starts = np.cumsum(per_document) - per_document
+    ordinal = np.arange(len(owners)) - np.searchsorted(owners, owners)
+    positions = np.arange(len(codes)) - starts[documents] + GAP * np.repeat(ordinal, lengths)
+    order = np.argsort(codes, kind="stable")
+    by_term, by_row = codes[order], documents[order]
+    first = np.flatnonzero(np.diff(by_term, prepend=-1) | np.diff(by_row, prepend=-1))
+    rows, term = by_row[first], by_term[first]
+    tf = np.diff(first, append=len(codes)).astype(np.float64)
+    frequency = np.bincount(term, minlength=terms)
+    present = max(int((per_document > 0).sum()), 1)
+    average = max(float(len(codes)) / present, 1e-9)
+    norms = fields.K1 * (1 - fields.B + fields.B * norm_length(per_document) / average)
+    known = np.zeros(size, bool)
+    known[owners] = True
+    return {
+        "offsets": np.concatenate([[0], np.cumsum(frequency)]).astype(np.int64),
+        "rows": rows.astype(np.int32),
+        "weights": (idf(present, frequency[term]) * tf / (tf + norms[rows])).astype(np.float32),
+        "places": first.astype(np.int64),
+        "positions": positions[order].astype(np.int32),
+        "norms": norms.astype(np.float32),
+        "present": known,
+        "facts": np.array([present, len(codes)], np.int64),
+    }
 
 
 class Postings:
@@ -99,26 +151,89 @@ class Postings:
 
     Attributes:
         size: number of documents.
+        lexicon: the terms, sorted; a term's code is its place.
+        norms: float32 [fields, size], what BM25 adds to a term's frequency in its denominator.
+        present: bool [fields, size], which documents have a value.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
         self.size = size
-        self._terms, self._starts, self._offsets, self._rows, self._weights = (
-            mapped(folder / f"postings-{name}.npy") for name in _ARRAYS
-        )
+        self.lexicon = Strings(folder, "terms")
+        (
+            self._hashes, self._codes, self._offsets, self._rows, self._weights, self._places, self._positions,
+            self.norms, self.present, self._facts,
+        ) = (mapped(folder / f"postings-{name}.npy") for name in _ARRAYS)  # fmt: skip
+
+    @cached_property
+    def terms(self) -> list[str]:
+        """The lexicon, decoded."""
+        return self.lexicon.all()
+
+    def codes(self, terms: Sequence[str]) -> list[int]:
+        """The code of each term, -1 for one that no document has."""
+        if not len(self._hashes):
+            return [-1] * len(terms)
+        wanted = np.fromiter(map(term_hash, terms), np.uint64, len(terms))
+        at = np.minimum(np.searchsorted(self._hashes, wanted), len(self._hashes) - 1)
+        found: list[int] = np.where(self._hashes[at] == wanted, self._codes[at], -1).tolist()
+        return found
+
+    def prefixed(self, prefix: str) -> tuple[int, int]:
+        """The codes [low, high) of the terms that begin with `prefix`."""
+        low = bisect_left(self.terms, prefix)
+        return low, bisect_left(self.terms, prefix + "\U0010ffff", low)
+
+    def documents(self, field: int) -> int:
+        """How many documents have a term in the field."""
+        return int(self._facts[field, 0])
+
+    def frequency(self, field: int, code: int) -> int:
+        """How many documents have the term in the field."""
+        return 0 if code < 0 else int(self._offsets[field, code + 1] - self._offsets[field, code])
+
+    def frequencies(self, field: int, low: int, high: int) -> npt.NDArray[np.int64]:
+        """`frequency` of each code in [low, high)."""
+        found: npt.NDArray[np.int64] = np.diff(self._offsets[field, low : high + 1])
+        return found
+
+    def total(self, field: int, code: int) -> int:
+        """How often the term occurs in the field."""
+        low, high = self._span(field, code)
+        return int(self._places[high] - self._places[low]) if code >= 0 else 0
+
+    def idf(self, field: int, code: int) -> float:
+        """The weight of the term in the field."""
+        return float(idf(self.documents(field), self.frequency(field, code)))
+
+    def _span(self, field: int, code: int) -> tuple[int, int]:
+        return int(self._offsets[field, code]), int(self._offsets[field, code + 1])
+
+    def rows(self, field: int, low: int, high: int) -> Rows:
+        """The documents that have a term whose code is in [low, high), repeated where they have several."""
+        found: Rows = self._rows[int(self._offsets[field, low]) : int(self._offsets[field, high])]
+        return found
+
+    def weights(self, field: int, code: int) -> tuple[Rows, Floats]:
+        """The documents of a known term, and its BM25 in each."""
+        low, high = self._span(field, code)
+        return self._rows[low:high], self._weights[low:high]
+
+    def places(self, field: int, code: int) -> tuple[Rows, npt.NDArray[np.int64], Rows]:
+        """The documents of a known term, where the positions of each begin, and all its positions in that order."""
+        low, high = self._span(field, code)
+        starts = self._places[low : high + 1]
+        return self._rows[low:high], starts - starts[0], self._positions[int(starts[0]) : int(starts[-1])]
 
     def scores(self, stems: Sequence[str]) -> Floats:
         """BM25 per field of every document for query stems (repeats count): float32 [len(fields.TEXT), size]."""
         scores = np.zeros((len(fields.TEXT), self.size), np.float32)
         counts = Counter(stems)
-        wanted = np.fromiter(map(term_hash, counts), np.uint64, len(counts))
-        times = list(counts.values())
-        for number, row in enumerate(scores):
-            start, end = int(self._starts[number]), int(self._starts[number + 1])
-            slots = start + np.searchsorted(self._terms[start:end], wanted)
-            for slot, term, repeat in zip(slots.tolist(), wanted.tolist(), times, strict=True):
-                if slot < end and int(self._terms[slot]) == term:
-                    low, high = int(self._offsets[slot]), int(self._offsets[slot + 1])
-                    weights = self._weights[low:high]
-                    row[self._rows[low:high]] += weights if repeat == 1 else weights * np.float32(repeat)
+        found = [
+            (code, count) for code, count in zip(self.codes(list(counts)), counts.values(), strict=True) if code >= 0
+        ]
+        for field, row in enumerate(scores):
+            for code, repeat in found:
+                rows, weights = self.weights(field, code)
+                if len(rows):
+                    row[rows] += weights if repeat == 1 else weights * np.float32(repeat)
         return scores

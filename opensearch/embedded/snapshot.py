@@ -24,13 +24,14 @@ from etalage.core.errors import EngineError
 from etalage.core.records import RECORD, RECORD_VERSION, Floats
 from etalage.core.text import stems
 from opensearch import checks, fields
-from opensearch.embedded import postings, vectors
+from opensearch.embedded import dsl, postings, vectors
 from opensearch.embedded.arrays import mapped
 from opensearch.embedded.columns import Exact, Strings
+from opensearch.embedded.dsl import catalog
 from opensearch.embedded.store import Store
 from opensearch.engine import Candidates, Filter, IndexSpec, InStock, Lists, Range, Request, Term
 
-VERSION: Final = 1
+VERSION: Final = 2
 _CURRENT: Final = "CURRENT"
 
 
@@ -76,7 +77,10 @@ def _write(rows: list[tuple[Any, ...]], dim: int, dim_image: int, folder: Path, 
     sources = [orjson.loads(row[1]) for row in rows]
     Strings.build([row[0] for row in rows], folder, "ids")
     Strings.build([source["title"] for source in sources], folder, "titles")
-    postings.build([row[2] for row in rows], folder)
+    # Terms that an older version wrote are made again.
+    terms = [row[2] if postings.readable(row[2]) else postings.analyze(source) for row, source in zip(rows, sources, strict=True)]
+    postings.build(terms, folder)
+    catalog.build(sources, [row[1] for row in rows], folder)
     np.save(folder / "records.npy", np.frombuffer(b"".join(row[3] for row in rows), RECORD))
     for name, width, column in (("vec_text", dim, 4), ("vec_image", dim_image, 5)):
         matrix = np.zeros((len(rows), width), np.int8)
@@ -112,16 +116,20 @@ def _publish(folder: Path, manifest: Mapping[str, object]) -> None:
 
 
 def read_current(folder: Path) -> dict[str, object] | None:
-    """The manifest that `CURRENT` holds, or None before the first snapshot.
+    """The manifest that `CURRENT` holds, or None before the first snapshot of this version; one of an older version is made
+    again from the truth.
 
     Raises:
-        EngineError: it was written by another version.
+        EngineError: it was written by a newer version, or the truth holds other feature records.
     """
     try:
         manifest: dict[str, object] = orjson.loads((folder / _CURRENT).read_bytes())
     except FileNotFoundError:
         return None
-    if (manifest.get("version"), manifest.get("record")) != (VERSION, RECORD_VERSION):
+    version, record = manifest.get("version"), manifest.get("record")
+    if isinstance(version, int) and version < VERSION and record == RECORD_VERSION:
+        return None
+    if (version, record) != (VERSION, RECORD_VERSION):
         raise EngineError(
             "the index was written by another version of Etalage",
             value=f"snapshot {manifest.get('version')}, this one reads {VERSION}",
@@ -145,33 +153,55 @@ class Snapshot:
         self._exact = {name: Exact(folder, f"exact-{name}") for name in fields.KEYWORD}
         self._numbers = {name: np.ascontiguousarray(self._records[name]) for name in fields.NUMERIC}
         self._weights = np.fromiter(fields.TEXT.values(), np.float32)
+        self.catalog = catalog.Catalog(
+            folder,
+            generation,
+            self._ids,
+            self._titles,
+            self._postings,
+            self._exact,
+            self._vectors,
+            {"vec_text": spec.dim, "vec_image": spec.dim_image},
+        )
 
     def candidates(self, request: Request) -> Candidates:
         """Answer one retrieval; see `SearchEngine.candidates`."""
         checks.request(request)
         checks.dimension(request, self._spec, self.generation)
         mask = self._mask(request.filters)
-        terms = stems(request.text)
-        scores = self._postings.scores(terms)
+        scores = self._postings.scores(stems(request.text))
         lexical = self._weights @ scores
-        matched = self._matched(request, lexical, mask)
+        if request.shop is None:
+            order, kept = lexical, None
+            matched = self._matched(request, lexical, mask)
+        else:
+            shop = dsl.lexical(self.catalog, request.shop, mask, request.timeout)
+            order, mask, kept = shop.scores, shop.allowed, shop.kept
+            matched = np.zeros(self.size, bool) if request.lists is Lists.VECTOR else shop.matched
         near = self._near(request, mask)
         union = matched.copy()
         union[near] = True
-        window = self._order(request, lexical, matched, near, union)[request.start : request.start + request.size]
+        aggregations = {} if request.shop is None else shop.aggregations(union)
+        facets = {name: self._exact[name].counts(union, request.facet_size) for name in request.facets}
+        if kept is not None:
+            matched, near, union = matched & kept, near[kept[near]], union & kept
+        window = self._order(request, order, matched, near, union)[request.start : request.start + request.size]
         is_near = np.zeros(self.size, bool)
         is_near[near] = True
+        # A shop's match may have none of the text's words, and a neighbour that it does not match may have some.
+        shown = matched if request.shop is None or request.lists is Lists.VECTOR else union
         return Candidates(
             ids=[self._ids[row] for row in window.tolist()],
             near=is_near[window],
-            lexical=np.where(matched[window], lexical[window], 0).astype(np.float32),
+            lexical=np.where(shown[window], lexical[window], 0).astype(np.float32),
             fields=np.ascontiguousarray(scores[:, window].T),
             vectors=self._vectors[request.vector_field].rows[window],
             records=self._records[window],
             titles=[self._titles[row] for row in window.tolist()],
             total=int(union.sum()),
             generation=self.generation,
-            facets={name: self._exact[name].counts(union, request.facet_size) for name in request.facets},
+            facets=facets,
+            aggregations=aggregations,
         )
 
     def _mask(self, filters: tuple[Filter, ...]) -> npt.NDArray[np.bool_] | None:

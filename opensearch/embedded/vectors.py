@@ -8,7 +8,7 @@ neighbours and takes 3 s to build). A margin of neighbours is compared again in 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +28,13 @@ class Vectors:
 
     Attributes:
         rows: int8 [size, dim]; zero rows where a document has none.
+        known: bool [size], which documents have one.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.rows: npt.NDArray[np.int8] = mapped(folder / f"{name}.npy")
-        known = np.flatnonzero(np.any(self.rows, axis=1)) if self.rows.size else np.zeros(0, np.int64)
+        self.known: npt.NDArray[np.bool_] = np.any(self.rows, axis=1)
+        known = np.flatnonzero(self.known)
         self._known: npt.NDArray[np.int64] = known
         self._dense = self.rows if len(known) == len(self.rows) else np.ascontiguousarray(self.rows[known])
         graph = folder / f"{name}.usearch"
@@ -87,7 +89,7 @@ class Vectors:
         return rows[top(cosine(query, self.rows[rows]), min(k, len(rows)))]
 
 
-def top(scores: Floats, k: int) -> npt.NDArray[np.int64]:
+def top(scores: npt.NDArray[np.floating[Any]], k: int) -> npt.NDArray[np.int64]:
     """Indices of the `k` largest scores, largest first, ties by index."""
     if k <= 0:
         return np.zeros(0, np.int64)
