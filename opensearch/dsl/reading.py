@@ -19,6 +19,11 @@ TEXT: Final = frozenset(
 
 VECTOR: Final = frozenset(("knn", "neural", "neural_sparse"))
 
+SCORING: Final = frozenset(
+    "function_score boosting distance_feature rank_feature fuzzy more_like_this intervals common".split()
+)
+"""Other clauses that order by a score worth keeping, besides `span_…`."""
+
 _SYNTAX: Final = re.compile(r'\b(?:AND|OR|NOT)\b|[\w.*]+:(?=\S)|[+\-!(){}\[\]^"~*?\\/|]|~\d*|\^\d*\.?\d*')
 _FIELDED: Final = re.compile(r"(?:^|[\s(+\-!])[\w.*]+:\S")
 
@@ -97,7 +102,7 @@ def scores(query: Mapping[str, Any] | None) -> bool:
     if not query:
         return False
     name, inner = next(iter(query.items()))
-    if name in TEXT or name in VECTOR or name in ("function_score", "boosting", "distance_feature", "rank_feature"):
+    if name in TEXT or name in VECTOR or name in SCORING or name.startswith("span_"):
         return True
     if name == "bool":
         return any(scores(one) for part in ("must", "should") for one in _several(inner.get(part, [])))

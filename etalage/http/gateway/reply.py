@@ -82,6 +82,11 @@ def page_body(asked: Asked, ids: Sequence[str], query: Mapping[str, Any]) -> dic
     """The search that brings what is shown of a page's hits; None when only ids are wanted."""
     body = asked.body
     shown: dict[str, Any] = {name: body[name] for name in _SHOWN if name in body}
+    if shown.get("stored_fields") == "_none_":
+        # A hit without an id could not be put into its place.
+        del shown["stored_fields"]
+    if body.get("collapse"):
+        shown["docvalue_fields"] = [*shown.get("docvalue_fields", []), body["collapse"]["field"]]
     if "highlight" in body:
         shown["highlight"] = {"highlight_query": query} | dict(body["highlight"])
     shown_source = wanted(body)
