@@ -6,6 +6,7 @@ takes them, requests that name another index from inside a body, and what is kno
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,23 @@ COMPOUND: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Clauses that hold others, and where."""
 
+_OPTIONS: Final[Mapping[str, frozenset[str]]] = {
+    name: frozenset(f"{options} boost _name".split())
+    for name, options in {
+        "bool": "minimum_should_match adjust_pure_negative",
+        "constant_score": "",
+        "dis_max": "tie_breaker",
+        "boosting": "negative_boost",
+        "function_score": "functions score_mode boost_mode max_boost min_score weight random_score field_value_factor"
+        " gauss linear exp",
+        "hybrid": "pagination_depth",
+        "nested": "path score_mode ignore_unmapped inner_hits",
+        "has_child": "type score_mode min_children max_children ignore_unmapped inner_hits",
+        "has_parent": "parent_type score ignore_unmapped inner_hits",
+    }.items()
+}
+"""What else a compound clause may have. OpenSearch reads more, such as `mustNot`, and clauses in it would pass unseen."""
+
 LEAVES: Final = frozenset(
     "match match_phrase match_phrase_prefix match_bool_prefix multi_match combined_fields query_string"
     " simple_query_string term terms terms_set range exists prefix wildcard fuzzy regexp ids match_all match_none knn"
@@ -51,12 +69,27 @@ AGGREGATIONS: Final = frozenset(
 )
 _ANYWHERE: Final = frozenset(
     "script script_fields scripted_metric script_score script_sort _script bucket_script bucket_selector moving_fn"
-    " runtime_mappings derived collate pit slice indexed_shape percolate template inline stored".split()
+    " runtime_mappings derived collate pit slice indexed_shape percolate template inline stored wrapper".split()
 )
 """Keys that are refused wherever they stand."""
 
-_FIRST_WILDCARD: Final = re.compile(r"(?:^|[\s(:+\-!])[*?](?!\s*(?:$|[\s):]))")
-_REGEX_IN_TEXT: Final = re.compile(r"(?:^|[\s(:])/[^/\s]")
+# Whatever ends a term of a query string begins the next one, also without a blank: `"a"*b`, `(a)*b`, `a^2*b`.
+_FIRST_WILDCARD: Final = re.compile(r"""(?:^|[\s(){}\[\]:+\-!"/~<>=]|[\^~][\d.]+)[*?](?!\s*(?:$|[\s):]))""")
+_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*/")
+"""A slash that is not escaped. A query string takes what lies between two for a regular expression, wherever they stand."""
+_SPANS: Final[Mapping[str, tuple[str, ...]]] = {
+    "span_near": ("clauses",),
+    "span_or": ("clauses",),
+    "span_not": ("include", "exclude"),
+    "span_first": ("match",),
+    "span_multi": ("match",),
+    "span_containing": ("little", "big"),
+    "span_within": ("little", "big"),
+}
+_MOST: Final = 2**31 - 1
+_DIGITS: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_FLAGS: Final = ("explain", "version", "seq_no_primary_term", "track_scores", "profile")
+_MOST_SHOWN: Final = 1000
 _REMEDY: Final = "See the documentation of the gateway for what passes."
 
 
@@ -115,6 +148,8 @@ class _Guard:
             if name not in known:
                 raise refusal(f"[{name}] is not known or does not pass", name)
         self._window(body)
+        self._plain(body)
+        self._shown(body)
         self._optional_query(body, "query", "query")
         self._optional_query(body, "post_filter", "post_filter")
         for name in ("aggs", "aggregations"):
@@ -124,6 +159,7 @@ class _Guard:
         self._highlight(body.get("highlight"), "highlight")
         self._rescore(body.get("rescore"))
         self._collapse(body.get("collapse"), "collapse")
+        self._suggest(body.get("suggest"))
         if not isinstance(body.get("search_pipeline", ""), str):
             raise refusal("a pipeline must be named, not sent", "search_pipeline")
         for name in _mapping(body.get("ext", {}), "ext"):
@@ -144,9 +180,15 @@ class _Guard:
                         raise refusal(
                             f"[{name}] is refused: scripts and references to other requests do not pass", where
                         )
-                    waiting.append((inner, where, level + 1))
+                    if isinstance(inner, dict | list):
+                        waiting.append((inner, where, level + 1))
             elif isinstance(value, list):
-                waiting += [(inner, f"{path}[{at}]", level + 1) for at, inner in enumerate(value)]
+                # A list may be as long as a body: only what can hold something is looked into.
+                waiting += [
+                    (inner, f"{path}[{at}]", level + 1)
+                    for at, inner in enumerate(value)
+                    if isinstance(inner, dict | list)
+                ]
 
     def _window(self, body: Mapping[str, Any]) -> None:
         start, size = (self._whole(body.get(name), name, default) for name, default in (("from", 0), ("size", 10)))
@@ -157,13 +199,38 @@ class _Guard:
                 remedy="Ask for less, or go on with search_after.",
             )
 
+        if start and body.get("search_after") is not None:
+            raise refusal("this must be 0 where there is a [search_after]", "from", start, "Leave one of them out.")
+
+    def _plain(self, body: Mapping[str, Any]) -> None:
+        """Numbers and flags of the body itself."""
+        for name in _FLAGS:
+            given = body.get(name)
+            if given is not None and not isinstance(given, bool) and given not in ("true", "false"):
+                raise refusal("this must be true or false", name, given, "Correct it.")
+        if not isinstance(body.get("track_total_hits"), bool) and body.get("track_total_hits") not in ("true", "false"):
+            self._whole(body.get("track_total_hits"), "track_total_hits", 0)
+        self._whole(body.get("terminate_after"), "terminate_after", 0)
+        if body.get("min_score") is not None and number(body["min_score"]) is None:
+            raise refusal("this must be a number", "min_score", body["min_score"], "Correct it.")
+
+    @staticmethod
+    def _shown(body: Mapping[str, Any]) -> None:
+        """How many patterns say what is shown; each is held against each field of each hit."""
+        source = body.get("_source")
+        named = [(f"_source.{part}", given) for part, given in source.items()] if isinstance(source, Mapping) else []
+        named += [(part, body.get(part)) for part in ("_source", "fields", "docvalue_fields", "stored_fields")]
+        for path, given in named:
+            if isinstance(given, list) and len(given) > _MOST_SHOWN:
+                raise refusal(f"there are more than {_MOST_SHOWN} patterns", path, remedy="Send fewer.")
+
     @staticmethod
     def _whole(value: Any, path: str, default: int) -> int:
         if value is None:
             return default
-        if isinstance(value, str) and value.lstrip("-").isdigit():
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
             raise refusal("this must be a whole number from 0", path, value, "Correct it.")
         return value
 
@@ -189,6 +256,9 @@ class _Guard:
             raise refusal(f"the clause [{name}] is not known or does not pass", here)
 
     def _compound(self, name: str, inner: Mapping[str, Any], path: str) -> None:
+        for option in inner:
+            if option not in COMPOUND[name] and option not in _OPTIONS[name]:
+                raise refusal(f"[{name}] has no [{option}], or it does not pass", f"{path}.{option}")
         for part in COMPOUND[name]:
             if part not in inner:
                 continue
@@ -205,7 +275,7 @@ class _Guard:
             raise refusal(
                 "[regexp] is off, its cost cannot be foreseen", path, remedy="Use prefix, or turn it on by setting."
             )
-        if name in ("wildcard", "query_string", "simple_query_string"):
+        if name in ("wildcard", "query_string"):
             self._pattern(name, inner, path)
         if name in ("knn", "neural", "neural_sparse"):
             for at, (field, options) in enumerate(inner.items()):
@@ -213,29 +283,54 @@ class _Guard:
                     self._optional_query(options, "filter", f"{path}.{field}.filter")
                 if at > 4:
                     raise refusal("a vector clause names one field", path)
-        if name in ("terms", "ids", "more_like_this"):
+        if name in ("terms", "ids", "more_like_this", "terms_set"):
             self._listed(name, inner, path)
-        if name == "span_multi":
-            self._optional_query(inner, "match", f"{path}.match")
+        if name == "intervals":
+            self._intervals(inner, path)
+        for part in _SPANS.get(name, ()):
+            for at, one in enumerate(_several(inner.get(part, []))):
+                self._query(one, f"{path}.{part}[{at}]")
 
     def _pattern(self, name: str, inner: Mapping[str, Any], path: str) -> None:
-        texts = list(_strings(inner.get("query", "") if name != "wildcard" else inner))
+        texts = list(_strings(inner.get("query", "") if name == "query_string" else inner))
         for text in texts:
-            if name == "query_string" and not self._limits.regexp and _REGEX_IN_TEXT.search(text):
-                raise refusal("a regular expression in the text is refused", path, text, "Leave the slashes out.")
+            if name == "query_string" and not self._limits.regexp and len(_SLASH.findall(text)) > 1:
+                raise refusal(
+                    "a regular expression in the text is refused", path, text, "Write \\/ for a slash of the text."
+                )
             first = text.startswith(("*", "?")) if name == "wildcard" else _FIRST_WILDCARD.search(text)
             if first and not self._limits.leading_wildcard:
                 raise refusal("a wildcard comes first, which reads every term", path, text, "Begin with a letter.")
+
+    def _intervals(self, inner: Mapping[str, Any], path: str) -> None:
+        """The patterns in an intervals clause, which nests rules in rules."""
+        waiting: list[tuple[Any, str]] = [(inner, path)]
+        while waiting:
+            value, here = waiting.pop()
+            if isinstance(value, list):
+                waiting += [(one, f"{here}[{at}]") for at, one in enumerate(value)]
+            elif isinstance(value, Mapping):
+                if "regexp" in value and not self._limits.regexp:
+                    raise refusal(
+                        "[regexp] is off, its cost cannot be foreseen", f"{here}.regexp", remedy="Use prefix."
+                    )
+                rule = value.get("wildcard")
+                pattern = rule.get("pattern") if isinstance(rule, Mapping) else None
+                if isinstance(pattern, str):
+                    self._pattern("wildcard", {"pattern": pattern}, f"{here}.wildcard")
+                waiting += [(one, f"{here}.{name}") for name, one in value.items()]
 
     def _listed(self, name: str, inner: Mapping[str, Any], path: str) -> None:
         for field, values in inner.items():
             if isinstance(values, Mapping) and name == "terms":
                 raise refusal("values from another document are refused", f"{path}.{field}", remedy="Send the values.")
-            if isinstance(values, list):
-                if len(values) > self._limits.values:
-                    raise refusal(f"there are more than {self._limits.values} values", f"{path}.{field}")
-                if name == "more_like_this" and any(isinstance(one, Mapping) and "_index" in one for one in values):
-                    raise refusal("a document of another index is refused", f"{path}.{field}")
+            listed = values.get("terms") if isinstance(values, Mapping) and name == "terms_set" else values
+            if isinstance(listed, list) and len(listed) > self._limits.values:
+                raise refusal(f"there are more than {self._limits.values} values", f"{path}.{field}")
+            if name == "more_like_this":
+                for one in _several(values):
+                    if isinstance(one, Mapping) and "_index" in one:
+                        raise refusal("a document of another index is refused", f"{path}.{field}")
 
     # the rest of a body
     def _aggs(self, aggs: Any, path: str, level: int) -> None:
@@ -298,11 +393,14 @@ class _Guard:
             if not isinstance(one, Mapping):
                 continue
             for name, how in one.items():
+                here = f"{path}[{at}].{name}"
                 if isinstance(how, Mapping):
-                    nested = how.get("nested")
-                    if isinstance(nested, Mapping):
-                        self._optional_query(nested, "filter", f"{path}[{at}].{name}.nested.filter")
-                    self._optional_query(how, "nested_filter", f"{path}[{at}].{name}.nested_filter")
+                    self._optional_query(how, "nested_filter", f"{here}.nested_filter")
+                nested = how.get("nested") if isinstance(how, Mapping) else None
+                while isinstance(nested, Mapping):
+                    here += ".nested"
+                    self._optional_query(nested, "filter", f"{here}.filter")
+                    nested = nested.get("nested")
 
     def _highlight(self, given: Any, path: str) -> None:
         if given is None:
@@ -315,6 +413,11 @@ class _Guard:
                 if isinstance(options, Mapping):
                     self._optional_query(options, "highlight_query", f"{path}.fields.{name}.highlight_query")
 
+    def _suggest(self, given: Any) -> None:
+        for name, one in (_mapping(given, "suggest") if given is not None else {}).items():
+            if isinstance(one, Mapping) and "regex" in one and not self._limits.regexp:
+                raise refusal("a regular expression is refused", f"suggest.{name}.regex", remedy="Use prefix.")
+
     def _rescore(self, given: Any) -> None:
         for at, one in enumerate(_several(given) if given is not None else []):
             for name, inner in _mapping(one, f"rescore[{at}]").items():
@@ -324,6 +427,17 @@ class _Guard:
                     )
                 elif name != "window_size":
                     raise refusal(f"[{name}] is not known or does not pass", f"rescore[{at}].{name}")
+
+
+def number(value: Any) -> float | None:
+    """A finite number, also as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _mapping(value: Any, path: str) -> Mapping[str, Any]:

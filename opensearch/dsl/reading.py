@@ -24,8 +24,9 @@ SCORING: Final = frozenset(
 )
 """Other clauses that order by a score worth keeping, besides `span_…`."""
 
-_SYNTAX: Final = re.compile(r'\b(?:AND|OR|NOT)\b|[\w.*]+:(?=\S)|[+\-!(){}\[\]^"~*?\\/|]|~\d*|\^\d*\.?\d*')
+_SYNTAX: Final = re.compile(r'\b(?:AND|OR|NOT)\b|[\w.*]+:(?=\S)|[~^]\d*\.?\d*|[+\-!(){}\[\]"*?\\/|]')
 _FIELDED: Final = re.compile(r"(?:^|[\s(+\-!])[\w.*]+:\S")
+_NEGATED: Final = re.compile(r"(?:^|[\s(|+])[-!](?=\S)|\bNOT\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,13 @@ def _inside(name: str, inner: Mapping[str, Any]) -> list[Any]:
 
 
 def _typed(name: str, inner: Mapping[str, Any]) -> str:
-    """The text of a text clause, without the syntax of query strings; empty when it names fields."""
+    """The text of a text clause, without the syntax of query strings; empty when that names fields, or words that must not
+    be there: products found by their vectors could have them."""
     if name in ("multi_match", "combined_fields"):
         return str(inner.get("query", ""))
     if name in ("query_string", "simple_query_string"):
         text = str(inner.get("query", ""))
-        if name == "query_string" and _FIELDED.search(text):
+        if _NEGATED.search(text) or (name == "query_string" and _FIELDED.search(text)):
             return ""
         return " ".join(_SYNTAX.sub(" ", text).split())
     value = next(iter(inner.values()), "")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any
+from typing import Any, Final
+
+_GONE: Final = object()
 
 
 def filtered(source: Mapping[str, Any], wanted: Any) -> dict[str, Any]:
@@ -19,92 +19,123 @@ def filtered(source: Mapping[str, Any], wanted: Any) -> dict[str, Any]:
         includes, excludes = _list(wanted.get("includes", [])), _list(wanted.get("excludes", []))
     else:
         includes, excludes = ([], []) if isinstance(wanted, bool) or wanted is None else (_list(wanted), [])
-    return _kept(source, "", includes, excludes)
+    return _kept(source, "", [one for one in includes if one] or None, [one for one in excludes if one])
 
 
 def _list(value: Any) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
-def _kept(source: Mapping[str, Any], prefix: str, includes: list[str], excludes: list[str]) -> dict[str, Any]:
+def _kept(source: Mapping[str, Any], prefix: str, includes: list[str] | None, excludes: list[str]) -> dict[str, Any]:
+    """What is left of an object; `includes` is None inside of one that is included itself."""
     kept: dict[str, Any] = {}
     for name, value in source.items():
         path = f"{prefix}{name}"
         if any(_matches(pattern, path) for pattern in excludes):
             continue
-        whole = not includes or any(_matches(pattern, path) for pattern in includes)
+        whole = includes is None or any(_matches(pattern, path) for pattern in includes)
+        wanted = None if whole else includes
         if isinstance(value, Mapping):
-            inner = _kept(value, f"{path}.", [] if whole else includes, excludes)
-            if inner or (whole and not value):
+            inner = _kept(value, f"{path}.", wanted, excludes)
+            if inner or whole:
                 kept[name] = inner
+        elif isinstance(value, list):
+            left = _listed(value, f"{path}.", wanted, excludes)
+            if left or whole:
+                kept[name] = left
         elif whole:
             kept[name] = value
     return kept
 
 
-@lru_cache(maxsize=1024)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")) + r"(?:\..*)?", re.DOTALL)
+def _listed(values: list[Any], prefix: str, includes: list[str] | None, excludes: list[str]) -> list[Any]:
+    """What is left of a list: objects are cut down like the one that holds it, and left out when nothing is left."""
+    kept: list[Any] = []
+    for one in values:
+        if isinstance(one, Mapping):
+            inner = _kept(one, prefix, includes, excludes)
+            if inner or (not one and includes is None):
+                kept.append(inner)
+        elif isinstance(one, list):
+            left = _listed(one, prefix, includes, excludes)
+            if left or includes is None:
+                kept.append(left)
+        elif includes is None:
+            kept.append(one)
+    return kept
+
+
+def glob(pattern: str, text: str) -> bool:
+    """Whether a pattern, in which `*` stands for anything, is a text. Each part is looked for once, so that no pattern takes
+    long."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return first == text
+    *middle, last = rest
+    end = len(text) - len(last)
+    if end < len(first) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at = len(first)
+    for part in middle:
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 def _matches(pattern: str, path: str) -> bool:
-    return _pattern(pattern).fullmatch(path) is not None
+    """Whether a pattern names a path, or an object that it lies in."""
+    return glob(pattern, path) or glob(f"{pattern}.*", path)
 
 
 def paths(document: Mapping[str, Any], patterns: Sequence[str]) -> dict[str, Any]:
-    """A response cut to `filter_path`: dotted paths, `*` for one name or a part of it, `**` for any depth, `-` to leave
-    out. Lists are looked into without a step of their own."""
-    drop = [tuple(one[1:].split(".")) for one in patterns if one.startswith("-")]
-    keep = [tuple(one.split(".")) for one in patterns if one and not one.startswith("-")]
+    """A response cut to `filter_path`: dotted paths, `*` for one name or a part of it, `**` for one name or more, `-` to
+    leave out. Lists are looked into without a step of their own. An object of which nothing is left goes too."""
+    named = [one.strip() for one in patterns]
+    drop = [tuple(one[1:].split(".")) for one in named if one.startswith("-")]
+    keep = [tuple(one.split(".")) for one in named if one and not one.startswith("-")]
     found: Any = _cut(document, keep) if keep else document
-    return dict(_without(found, drop)) if found is not None else {}
+    left: Any = _without(found, drop) if found is not None else _GONE
+    return {} if left is _GONE else dict(left)
 
 
 def _cut(value: Any, keep: Iterable[tuple[str, ...]]) -> Any:
     """What is left of a value, or None."""
     steps = list(keep)
-    if any(not one or one == ("**",) for one in steps):
+    if any(not one for one in steps):
         return value
     if isinstance(value, list):
         inner = [cut for one in value if (cut := _cut(one, steps)) is not None]
         return inner or None
     if not isinstance(value, Mapping):
         return None
-    kept = {name: cut for name, one in value.items() if (cut := _cut_at(name, one, steps)) is not None}
+    kept = {name: cut for name, one in value.items() if (cut := _cut(one, _onward(name, steps))) is not None}
     return kept or None
 
 
-def _cut_at(name: str, value: Any, steps: list[tuple[str, ...]]) -> Any:
-    onward = list(_onward(name, steps))
-    return _cut(value, onward) if onward else None
-
-
-def _without(value: Any, drop: list[tuple[str, ...]]) -> Any:
-    if not drop:
+def _without(value: Any, drop: Iterable[tuple[str, ...]]) -> Any:
+    """A value without what is dropped; `_GONE` when that leaves nothing of it."""
+    steps = list(drop)
+    if any(not one for one in steps):
+        return _GONE
+    if not steps or not value:
         return value
     if isinstance(value, list):
-        return [_without(one, drop) for one in value]
+        return [left for one in value if (left := _without(one, steps)) is not _GONE] or _GONE
     if not isinstance(value, Mapping):
         return value
-    kept = {}
-    for name, one in value.items():
-        onward = list(_onward(name, drop))
-        if not any(not rest for rest in onward):
-            kept[name] = _without(one, onward)
-    return kept
+    kept = {name: left for name, one in value.items() if (left := _without(one, _onward(name, steps))) is not _GONE}
+    return kept or _GONE
 
 
-def _onward(name: str, steps: Iterable[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
-    """What is left of each path after a step to `name`."""
+def _onward(name: str, steps: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """What is left of each path after a step to `name`, each once."""
+    left: dict[tuple[str, ...], None] = {}
     for first, *rest in steps:
         if first == "**":
-            yield (first, *rest)
-            if rest and _name(rest[0]).fullmatch(name):
-                yield tuple(rest[1:])
-        elif _name(first).fullmatch(name):
-            yield tuple(rest)
-
-
-@lru_cache(maxsize=1024)
-def _name(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
+            left[(first, *rest)] = None
+            left[tuple(rest)] = None
+        elif glob(first, name):
+            left[tuple(rest)] = None
+    return list(left)

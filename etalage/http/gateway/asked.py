@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ RANK_ON, RANK_OFF = "on", "off"
 
 _PLAIN: Final = frozenset(
     "preference routing request_cache ignore_unavailable ignore_throttled allow_no_indices expand_wildcards search_type"
-    " typed_keys rest_total_hits_as_int filter_path pretty human error_trace format ccs_minimize_roundtrips"
+    " typed_keys rest_total_hits_as_int human ccs_minimize_roundtrips"
     " batched_reduce_size max_concurrent_shard_requests pre_filter_shard_size allow_partial_search_results"
     " include_named_queries_score search_pipeline cancel_after_time_interval phase_took verbose_pipeline lenient analyzer"
     " analyze_wildcard".split()
@@ -26,6 +27,9 @@ _PLAIN: Final = frozenset(
 
 _NUMBERS: Final = ("size", "from", "terminate_after", "min_score")
 _FLAGS: Final = ("explain", "version", "seq_no_primary_term", "track_scores")
+_OURS: Final = frozenset(("filter_path", "pretty"))
+_SOURCE: Final = frozenset(("_source", "_source_includes", "_source_excludes"))
+_OF_TEXT: Final = ("lenient", "analyzer", "analyze_wildcard")
 _ACCESS: Final = frozenset(("source", "source_content_type"))
 _OPTIONS: Final = frozenset("user session rank explain collapse query".split())
 _UBI: Final = frozenset("query_id user_query client_id application object_id_field query_attributes".split())
@@ -101,6 +105,8 @@ def read(index: str, body: Any, params: Mapping[str, str], limits: guard.Limits,
     merged = {name: value for name, value in whole.items() if value is not None}
     passed = _merge(merged, params)
     guard.search(merged, limits)
+    _known_indexes(index, merged.get("indices_boost"))
+    _retype(merged)
     given = merged.pop("ext", {})
     chosen = merged.get("timeout") is not None
     seconds = deadline.seconds(merged.get("timeout"), most)
@@ -114,6 +120,25 @@ def read(index: str, body: Any, params: Mapping[str, str], limits: guard.Limits,
         time.monotonic() + seconds,
         chosen,
     )
+
+
+def _known_indexes(index: str, boosts: Any) -> None:
+    """Refuse to weigh an index that is not searched: what the engine says to it tells whether there is one."""
+    names: list[Any] = []
+    for one in boosts if isinstance(boosts, list) else [boosts]:
+        names += one if isinstance(one, Mapping) else []
+    for name in names:
+        if name not in index.split(","):
+            raise guard.refusal("this index is not searched", f"indices_boost.{name}", remedy="Name one that is.")
+
+
+def _retype(body: dict[str, Any]) -> None:
+    """Turn numbers and flags that were sent as text, as OpenSearch allows, into what they say."""
+    for name in (*_NUMBERS, *_FLAGS, "track_total_hits", "profile"):
+        value = body.get(name)
+        if isinstance(value, str):
+            flags = {"true": True, "false": False}
+            body[name] = flags[value] if value in flags else float(value) if name == "min_score" else int(value)
 
 
 def _merge(body: dict[str, Any], params: Mapping[str, str]) -> dict[str, str]:
@@ -134,7 +159,10 @@ def _merge(body: dict[str, Any], params: Mapping[str, str]) -> dict[str, str]:
             body[name] = [_sort(one) for one in value.split(",") if one]
         elif name in ("stored_fields", "docvalue_fields"):
             body[name] = value.split(",")
-        elif name not in ("q", "df", "default_operator", "_source", "_source_includes", "_source_excludes", *_ACCESS):
+        elif name == "format":
+            if value != "json":
+                raise QueryError("answers are JSON only", value=value, remedy="Leave [format] out.")
+        elif name not in ("q", "df", "default_operator", *_OURS, *_SOURCE, *_ACCESS):
             raise QueryError(
                 f"request [/_search] contains unrecognized or refused parameter: [{name}]",
                 remedy="See the documentation of the gateway for what passes.",
@@ -143,7 +171,7 @@ def _merge(body: dict[str, Any], params: Mapping[str, str]) -> dict[str, str]:
         raise QueryError("a body in the URL is refused", value="source", remedy="Send it as the body.")
     if "q" in params:
         body["query"] = _query_string(params)
-        for name in ("lenient", "analyzer", "analyze_wildcard"):
+        for name in _OF_TEXT:
             passed.pop(name, None)
     _merge_source(body, params)
     return passed
@@ -155,9 +183,9 @@ def _query_string(params: Mapping[str, str]) -> dict[str, Any]:
         asked["default_field"] = params["df"]
     if "default_operator" in params:
         asked["default_operator"] = params["default_operator"]
-    for name in ("lenient", "analyze_wildcard"):
+    for name in _OF_TEXT:
         if name in params:
-            asked[name] = _flag(name, params[name])
+            asked[name] = params[name] if name == "analyzer" else _flag(name, params[name])
     return {"query_string": asked}
 
 
@@ -170,12 +198,13 @@ def _merge_source(body: dict[str, Any], params: Mapping[str, str]) -> None:
 def source_of(params: Mapping[str, str]) -> Any:
     """What the URL says of `_source`, as a body says it; None when it says nothing."""
     whole = params.get("_source")
-    if whole in ("true", "false", ""):
-        return whole != "false"
-    includes = params.get("_source_includes", whole)
+    if whole == "false":
+        return False
+    named = None if whole in ("true", "") else whole
+    includes = params.get("_source_includes", named)
     excludes = params.get("_source_excludes")
     if includes is None and excludes is None:
-        return None
+        return None if whole is None else True
     found = {"includes": includes.split(",") if includes else [], "excludes": excludes.split(",") if excludes else []}
     return {name: value for name, value in found.items() if value}
 
@@ -187,9 +216,13 @@ def _sort(one: str) -> Any:
 
 def _number(name: str, value: str) -> int | float:
     try:
-        return float(value) if name == "min_score" else int(value)
-    except ValueError:
-        raise QueryError(f"the parameter [{name}] is no number", value=value, remedy="Correct it.") from None
+        found = float(value) if name == "min_score" else int(value)
+        fits = math.isfinite(found)
+    except (ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise QueryError(f"the parameter [{name}] is no number", value=value, remedy="Correct it.")
+    return found
 
 
 def _flag(name: str, value: str) -> bool:

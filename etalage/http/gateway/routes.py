@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -22,6 +23,10 @@ from opensearch.dsl import guard, sources
 
 router = APIRouter(tags=["OpenSearch"])
 
+T = TypeVar("T")
+_LONG: Final = 64 * 1024
+"""Bytes of a body that is not read on the event loop."""
+
 _MOST_SEARCHES: Final = 100
 """Searches of one `_msearch`."""
 
@@ -29,6 +34,12 @@ _HEADER: Final = frozenset(
     "index preference search_type routing request_cache ignore_unavailable allow_no_indices expand_wildcards"
     " allow_partial_search_results".split()
 )
+_OF_WHOLE: Final = frozenset("max_concurrent_searches max_concurrent_shard_requests pretty human".split())
+_OF_ALL: Final = _OF_WHOLE | frozenset(
+    "filter_path rest_total_hits_as_int typed_keys search_type ccs_minimize_roundtrips pre_filter_shard_size".split()
+)
+"""URL parameters of an `_msearch`; those that are not of the whole hold for each search."""
+
 _BODY: Final = {
     "requestBody": {
         "required": False,
@@ -76,26 +87,30 @@ def limits_of(settings: Settings) -> guard.Limits:
 @router.api_route("/{index}/_search", methods=["GET", "POST"], openapi_extra=_BODY, responses=_ANSWERS)
 async def search(request: Request, index: str) -> Response:
     """Search as OpenSearch does, ranked by Etalage."""
-    body = _parsed(await request.body())
+    body = await _off_loop(_parsed, await request.body())
     return await _answered(request, _one(request, index, body, _params(request)))
 
 
 @router.api_route("/{index}/_count", methods=["GET", "POST"], openapi_extra=_BODY, responses=_ANSWERS)
 async def count(request: Request, index: str) -> Response:
     """How many products a query matches, without vectors."""
-    given = _parsed(await request.body())
+    given = await _off_loop(_parsed, await request.body())
     params = _params(request)
 
     def counted() -> dict[str, Any]:
         gateway = _gateway(request, index)
-        body = dict(given or {})
-        if "q" in params:
-            body["query"] = asked.read(index, {}, params, limits_of(gateway.settings), 1.0).body["query"]
-        guard.count(body, limits_of(gateway.settings))
-        body.pop("ext", None)
+        limits = limits_of(gateway.settings)
+        guard.count({} if given is None else given, limits)
+        one = asked.read(index, given, params, limits, gateway.settings.deadline)
+        for name in one.body.keys() - {"query"}:
+            raise QueryError(f"the parameter [{name}] does not count here", remedy="Leave it out.")
+        body = one.body
         with request.app.state.breaker.guard():
             found = gateway.engine.tally(index, body, timeout=gateway.settings.deadline)
-        return {"count": found, "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0}}
+        return _shown(
+            {"count": found, "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0}},
+            params.get("filter_path"),
+        )
 
     return await _answered(request, counted)
 
@@ -107,6 +122,8 @@ async def document(request: Request, index: str, id: str) -> Response:
 
     def found() -> dict[str, Any]:
         gateway = _gateway(request, index)
+        if not id:
+            raise QueryError("the document's id is missing", remedy=f"Ask for /{index}/_doc/ID.")
         for name in params:
             if name not in (
                 "_source",
@@ -114,6 +131,7 @@ async def document(request: Request, index: str, id: str) -> Response:
                 "_source_excludes",
                 "preference",
                 "realtime",
+                "filter_path",
                 "pretty",
                 "routing",
             ):
@@ -128,7 +146,7 @@ async def document(request: Request, index: str, id: str) -> Response:
             one.pop("_source", None)
         elif "_source" in one:
             one["_source"] = sources.filtered(one["_source"], reply.source(wanted))
-        return one
+        return _shown(one, params.get("filter_path"))
 
     return await _answered(request, found)
 
@@ -221,14 +239,33 @@ def _params(request: Request) -> dict[str, str]:
     return found
 
 
+async def _off_loop(read: Callable[..., T], body: bytes, *more: str) -> T:
+    """What reads a body, in a thread when that takes long."""
+    return await run_in_threadpool(read, body, *more) if len(body) > _LONG else read(body, *more)
+
+
 def _parsed(body: bytes) -> Any:
     """A body's JSON, None when it is empty. Raises QueryError."""
     if not body.strip():
         return None
     try:
-        return orjson.loads(body)
+        parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise QueryError(f"the body is not JSON ({error})", remedy="Send a search as OpenSearch takes it.") from None
+    # Only the standard library tells of names that stand twice in an object, which readers take differently.
+    json.loads(body, object_pairs_hook=_once)
+    return parsed
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    """Raise QueryError for a name that stands twice in one object."""
+    if len(dict(pairs)) == len(pairs):
+        return
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise QueryError("a name stands twice in an object", value=name, remedy="Keep one of them.")
+        seen.add(name)
 
 
 def _one(request: Request, index: str, body: Any, params: Mapping[str, str]) -> Callable[[], dict[str, Any]]:
@@ -248,10 +285,14 @@ def _one(request: Request, index: str, body: Any, params: Mapping[str, str]) -> 
             timings=found.timings,
             degraded=found.degraded,
         )
-        patterns = params.get("filter_path")
-        return sources.paths(found.response, patterns.split(",")) if patterns else found.response
+        return _shown(found.response, params.get("filter_path"))
 
     return answer
+
+
+def _shown(response: dict[str, Any], patterns: str | None) -> dict[str, Any]:
+    """A response cut to what `filter_path` names."""
+    return sources.paths(response, patterns.split(",")) if patterns else response
 
 
 async def _answered(request: Request, answer: Callable[[], dict[str, Any]]) -> Response:
@@ -287,18 +328,33 @@ def _told(path: str, error: EtalageError) -> tuple[int, dict[str, Any] | None]:
 
 async def _several(request: Request, default: str) -> Response:
     started = time.perf_counter()
-    pairs = _pairs(await request.body(), default)
+    shared = _params(request)
+    for name in shared.keys() - _OF_ALL:
+        raise QueryError(
+            f"request [/_msearch] contains unrecognized or refused parameter: [{name}]",
+            remedy="Write it on the line before a search.",
+        )
+    patterns = shared.pop("filter_path", None)
+    pairs = await _off_loop(_pairs, await request.body(), default)
     access.charge(request, len(pairs))
+    each = {name: value for name, value in shared.items() if name not in _OF_WHOLE}
     responses = []
     for index, header, body in pairs:
-        params = {name: str(value) for name, value in header.items() if name != "index"}
+        params = each | {name: _text(value) for name, value in header.items() if name != "index" and value is not None}
         responses.append(await run_in_threadpool(_each, request, index, body, params))
     took = int((time.perf_counter() - started) * 1000)
 
     def whole() -> dict[str, Any]:
-        return {"took": took, "responses": responses}
+        return _shown({"took": took, "responses": responses}, patterns)
 
     return await _answered(request, whole)
+
+
+def _text(value: Any) -> str:
+    """A value of a header line as a URL has it."""
+    if isinstance(value, list):
+        return ",".join(_text(one) for one in value)
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _each(request: Request, index: str, body: Any, params: Mapping[str, str]) -> dict[str, Any]:
@@ -336,7 +392,7 @@ def _pairs(content: bytes, default: str) -> list[tuple[str, Mapping[str, Any], A
                 value=lines[at][:80].decode("utf-8", "replace"),
                 remedy="Correct it.",
             )
-        index = header.get("index", default)
+        index = header.get("index") or default
         if isinstance(index, list):
             index = ",".join(str(one) for one in index)
         pairs.append((str(index), header, _parsed(lines[at + 1])))
