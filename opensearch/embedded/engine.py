@@ -172,7 +172,7 @@ class EmbeddedEngine(SearchEngine):
     def search(
         self, index: str, body: Mapping[str, Any], *, timeout: float | None = None, params: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        return dsl.search(self._snapshot(index).catalog, dsl.merged(body, params or {}), timeout)
+        return dsl.search(self._snapshot(index).catalog, body, timeout, params)
 
     def tally(self, index: str, body: Mapping[str, Any], *, timeout: float | None = None) -> int:
         return dsl.tally(self._snapshot(index).catalog, body, timeout)

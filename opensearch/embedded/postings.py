@@ -99,15 +99,16 @@ def build(blobs: Sequence[bytes], folder: Path) -> None:
     postings, places = 0, 0
     for mine, owner, length in zip(tokens, owners, lengths, strict=True):
         made = _field(rank[np.frombuffer(mine, np.int32)], _array(owner), _array(length), len(terms), len(blobs))
+        shift = {"offsets": postings, "places": places}
         for name, values in made.items():
-            parts[name].append(values + {"offsets": postings, "places": places}.get(name, 0))
+            parts[name].append(values + shift[name] if name in shift else values)
         postings, places = postings + len(made["rows"]), places + len(made["positions"])
     parts["places"].append(np.array([places], np.int64))
     saved: dict[str, npt.NDArray[Any]] = {"hashes": hashes[order], "codes": order.astype(np.int32)}
     for name, arrays in parts.items():
         saved[name] = np.stack(arrays) if name in ("offsets", "norms", "present", "facts") else np.concatenate(arrays)
-    for name, array_ in saved.items():
-        np.save(folder / f"postings-{name}.npy", array_)
+    for name, whole in saved.items():
+        np.save(folder / f"postings-{name}.npy", whole)
 
 
 def _array(values: array[int]) -> npt.NDArray[np.int64]:
@@ -217,6 +218,13 @@ class Postings:
         """The documents of a known term, and its BM25 in each."""
         low, high = self._span(field, code)
         return self._rows[low:high], self._weights[low:high]
+
+    def curve(self, field: int, code: int) -> tuple[Rows, npt.NDArray[np.float64]]:
+        """The documents of a known term, and its BM25 in each without idf."""
+        low, high = self._span(field, code)
+        rows = self._rows[low:high]
+        tf = np.diff(self._places[low : high + 1]).astype(np.float64)
+        return rows, tf / (tf + self.norms[field][rows])
 
     def places(self, field: int, code: int) -> tuple[Rows, npt.NDArray[np.int64], Rows]:
         """The documents of a known term, where the positions of each begin, and all its positions in that order."""

@@ -4,7 +4,7 @@ A body is read whole into clauses (`reader`, `queries`) before anything is searc
 depend on the documents. A clause gives a mask and scores over all documents; see docs/opensearch-dsl.md for what is known.
 """
 
-from opensearch.embedded.dsl.search import document, merged, search, tally
+from opensearch.embedded.dsl.search import document, search, tally
 from opensearch.embedded.dsl.shop import Found, lexical
 
-__all__ = ["Found", "document", "lexical", "merged", "search", "tally"]
+__all__ = ["Found", "document", "lexical", "search", "tally"]

@@ -148,7 +148,9 @@ class Numbers(Aggregation):
         if self.field is None or self.field.kind is not Kind.DATE:
             return answer
         texts = {
-            f"{name}_as_string": dates.written(int(one)) for name, one in answer.items() if name != "count" and one
+            f"{name}_as_string": dates.written(int(one))
+            for name, one in answer.items()
+            if name != "count" and one is not None
         }
         return answer | texts
 
@@ -178,7 +180,9 @@ class Numbers(Aggregation):
     def _percentiles(self, numbers: Doubles) -> dict[str, Any]:
         found: list[Any] = [None] * len(self.percents)
         if len(numbers):
-            found = np.percentile(numbers, self.percents, method="hazen").tolist()
+            # A value that occurs, as a t-digest gives it while every value is a centroid of its own.
+            rising = np.sort(numbers)
+            found = [float(rising[min(int(one / 100 * len(rising)), len(rising) - 1)]) for one in self.percents]
         if self.keyed:
             return {"values": {str(float(one)): value for one, value in zip(self.percents, found, strict=True)}}
         return {

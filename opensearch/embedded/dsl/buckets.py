@@ -309,7 +309,7 @@ class Filter(Aggregation):
 
 
 def read_filter(reader: AggregationReader, found: dict[str, Any], at: str, inner: Tree) -> Aggregation:
-    return Filter(reader.queries.query(found or {"match_all": {}}, at), inner)
+    return Filter(reader.queries.query(found, at), inner)
 
 
 @dataclass(frozen=True, slots=True)

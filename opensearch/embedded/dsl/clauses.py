@@ -43,11 +43,13 @@ class Run:
 
     Attributes:
         named: what each clause with a `_name` matched.
+        name_scores: whether hits show the scores of those clauses.
     """
 
     def __init__(self, catalog: Catalog, timeout: float | None = None) -> None:
         self.catalog, self.size = catalog, catalog.size
-        self.named: dict[str, Mask] = {}
+        self.named: dict[str, Match] = {}
+        self.name_scores = False
         self._timeout = timeout
         self._deadline = None if timeout is None else time.monotonic() + timeout
 
@@ -88,7 +90,7 @@ class Clause(ABC):
             found = Match(found.mask, found.scores * np.float32(self.boost))
         if self.name:
             before = run.named.get(self.name)
-            run.named[self.name] = found.mask if before is None else before | found.mask
+            run.named[self.name] = found if before is None else highest([before, found], 0.0, run)
         return found
 
     @abstractmethod

@@ -21,6 +21,7 @@ from opensearch.embedded.dsl.sorting import Doubles, Rows, ordered
 from opensearch.embedded.dsl.values import span
 
 _INNER_SIZE: Final = 3
+_SEVERAL: Final = ("names", "category", "attrs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ class Collapse:
         return kept
 
     def shown(self, catalog: Catalog, row: int) -> list[Any]:
-        """The value of a hit's group as a node lists it."""
+        """The value of a hit's group as a node lists it, nothing for the group without one."""
         group = float(self.groups(catalog)[row])
         if np.isnan(group):
-            return [None]
+            return []
         if self.field.kind is Kind.NUMBER:
             return [group]
         if self.field.kind is Kind.DATE:
@@ -76,6 +77,10 @@ def read(reader: Reader, value: object, at: str) -> Collapse | None:
     if field is None or field.kind not in (Kind.KEYWORD, Kind.NUMBER, Kind.DATE):
         raise body.wrong(
             "a keyword or number field is expected", f"{at}.field", name, "Use variant_group, for instance."
+        )
+    if field.column in _SEVERAL:
+        raise body.wrong(
+            "a field of single values is expected", f"{at}.field", name, "Use variant_group, for instance."
         )
     inner: dict[str, Shown] = {}
     for one, place in body.listed(found.get("inner_hits") or [], f"{at}.inner_hits"):

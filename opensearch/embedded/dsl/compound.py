@@ -72,7 +72,8 @@ class Bool(Clause):
             scores += found.scores
         for clause in self.filter:
             mask &= clause.find(run).mask
-        needed = least(self.minimum, len(self.should))
+        # With nothing but exclusions, everything else matches.
+        needed = least(self.minimum, len(self.should)) if self.must or self.should or self.filter else 0
         if self.should and not self.must and not self.filter:
             needed = max(needed, 1)
         counts = np.zeros(run.size, np.int32)

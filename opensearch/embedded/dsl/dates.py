@@ -48,8 +48,8 @@ def written(value: int) -> str:
 def millis(value: object, *, up: bool = False, zone: timezone = UTC) -> int | None:
     """An ISO-8601 time or milliseconds since 1970 as milliseconds; None for anything else. Four digits are a year.
 
-    `up` fills what the text leaves out with its end instead of its beginning (`2026` is then the last millisecond of that
-    year). A text without a zone is in `zone`.
+    `up` fills the time of day that the text leaves out with its end instead of its beginning, as a node does (`2026` is then
+    the last millisecond of January 1st). A text without a zone is in `zone`.
     """
     if isinstance(value, bool):
         return None
@@ -61,14 +61,11 @@ def millis(value: object, *, up: bool = False, zone: timezone = UTC) -> int | No
     if found is None or (found["hour"] is None and value.endswith("T")):
         return _count(value)
     part = ((found["part"] or "") + "000")[:3] if found["part"] else ("999" if up else "0")
-    month = int(found["month"] or (12 if up else 1))
-    year = int(found["year"])
     try:
-        last = calendar.monthrange(year, month)[1]
         moment = datetime(
-            year,
-            month,
-            int(found["day"] or (last if up else 1)),
+            int(found["year"]),
+            int(found["month"] or 1),
+            int(found["day"] or 1),
             int(found["hour"] or (23 if up else 0)),
             int(found["minute"] or (59 if up else 0)),
             int(found["second"] or (59 if up else 0)),
@@ -76,7 +73,7 @@ def millis(value: object, *, up: bool = False, zone: timezone = UTC) -> int | No
             tzinfo=_zone(found["zone"], zone),
         )
         return to_millis(moment)
-    except (ValueError, OverflowError, calendar.IllegalMonthError):
+    except (ValueError, OverflowError):
         return None
 
 

@@ -48,11 +48,9 @@ class Shown:
     max_score: bool
     sorted: bool
 
-    def window(self, run: Run, mask: Mask, scores: Floats, after: Sequence[float] | None = None) -> Rows:
+    def window(self, run: Run, mask: Mask, scores: Floats) -> Rows:
         """The rows of the window, in order."""
         ranks = [key.ranks(run.catalog, scores) for key in self.keys]
-        if after is not None:
-            mask = mask & sorting.beyond(ranks, after)
         rows = np.flatnonzero(mask)
         return sorting.ordered(ranks, rows, self.start + self.size)[self.start :] if self.size else rows[:0]
 
@@ -69,13 +67,14 @@ class Shown:
             hit["_score"] = sorting.single(scores[row]) if self.score else None
             hit |= source | listed
             if self.highlight is not None:
-                found = self.highlight.of(catalog, row, marks)
-                hit |= {"highlight": found} if found else {}
+                shown = self.highlight.of(catalog, row, marks)
+                hit |= {"highlight": shown} if shown else {}
             if self.sorted:
                 hit["sort"] = [one[number] for one in values]
-            names = [name for name, mask in run.named.items() if mask[row]]
+            names = {name: found.scores[row] for name, found in sorted(run.named.items()) if found.mask[row]}
             if names:
-                hit["matched_queries"] = names
+                scored = {name: sorting.single(score) for name, score in names.items()}
+                hit["matched_queries"] = scored if run.name_scores else list(names)
             if self.explain:
                 hit["_explanation"] = {
                     "value": sorting.single(scores[row]),
@@ -117,7 +116,7 @@ def read(reader: Reader, found: Mapping[str, Any], at: str, *, size: int) -> Sho
         highlight=highlight,
         explain=body.flag(found.get("explain", False), f"{where}explain"),
         score=by_score or tracked or any(key.name == "_score" for key in keys),
-        max_score=tracked or keys[0].name == "_score",
+        max_score=tracked or (keys[0].name == "_score" and keys[0].descending),
         sorted=not by_score,
     )
 

@@ -15,10 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _SENTENCE: Final = re.compile(r"(?:[.!?…]+[\"')\]»”’]*(?:\s+(?![a-z])|$)|[。！？]+[」』”’）]*\s*|[\n\r\u2028\u2029]+)")
-_WORD: Final = re.compile(
-    r"[\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u4e00-\u9fff]+(?:['’.](?=\w)\w+)*| +|.",
-    re.DOTALL,
-)
+_WORD: Final = re.compile(r"\w+(?:['’.](?=\w)\w+)*| +|.", re.DOTALL)
 _K1, _B, _PIVOT = 1.2, 0.75, 87.0
 
 

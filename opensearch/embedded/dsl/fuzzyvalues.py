@@ -8,7 +8,7 @@ import numpy as np
 
 from opensearch import fields
 from opensearch.embedded.dsl.clauses import Clause, Match, Run
-from opensearch.embedded.dsl.schema import Field
+from opensearch.embedded.dsl.schema import Field, Kind
 from opensearch.embedded.dsl.values import lead, span
 from opensearch.embedded.dsl.words import Fuzziness, similar
 from opensearch.embedded.postings import idf
@@ -24,14 +24,19 @@ class NearValues(Clause):
 
     def match(self, run: Run) -> Match:
         exact, low, high = span(run.catalog, self.field)
-        before = len(lead(self.field))
-        near = similar([value[before:] for value in exact.values[low:high]], self.value, self.fuzziness)
+        values, wanted = exact.values[low:high], self.value
+        if self.field.kind is Kind.ATTRIBUTE:
+            # A node compares name and value as one term.
+            low, high = 0, len(exact.values)
+            values, wanted = [f"attributes.{pair}" for pair in exact.values], f"attributes.{lead(self.field)}{wanted}"
+        near = similar(values, wanted, self.fuzziness)
         if not near:
             return run.none()
-        codes, rows = exact.pairs(low, high)
+        codes, rows = exact.pairs()
         documents = len(np.unique(rows))
         norm = fields.K1 * (1 - fields.B + fields.B * documents / len(rows))
-        weight = idf(documents, np.bincount(codes - low)[[place for place, _ in near]].max()) / (1 + norm)
+        frequency = np.bincount(codes, minlength=high)[[low + place for place, _ in near]].max()
+        weight = idf(documents, frequency) / (1 + norm)
         scores = np.zeros(run.size, np.float32)
         mask = np.zeros(run.size, bool)
         for place, nearness in near:

@@ -48,7 +48,7 @@ class Histogram(Aggregation):
         following: the key after a key.
         written: a key as text; None for numbers.
         bounds: keys between which buckets are made even where no document is.
-        hard: values between which documents count.
+        hard: keys between which buckets are made.
     """
 
     field: Field | None
@@ -69,10 +69,10 @@ class Histogram(Aggregation):
         if self.missing is not None:
             column = np.where(np.isnan(column), self.missing, column)
         kept = found.mask & ~np.isnan(column)
-        if self.hard is not None:
-            kept &= (column >= self.hard[0]) & (column <= self.hard[1])
         keys = np.full(run.size, np.nan)
         keys[kept] = self.floor(column[kept])
+        if self.hard is not None:
+            kept &= (keys >= self.hard[0]) & (keys <= self.hard[1])
         held, counts = np.unique(keys[kept], return_counts=True)
         by_key = dict(zip(held.tolist(), counts.tolist(), strict=True))
         buckets: list[tuple[float, dict[str, Any]]] = []

@@ -50,9 +50,7 @@ def knn(reader: Reader, value: object, at: str) -> Clause:
     known = ["vector", "k", "filter", "min_score", "max_distance", "method_parameters", "rescore", "expand_nested_docs"]
     found, shared = options(inside, place, known)
     field = schema.find(name)
-    if field is None:
-        return Nothing(**shared)
-    if field.kind is not Kind.VECTOR:
+    if field is None or field.kind is not Kind.VECTOR:
         raise body.wrong("this field holds no vectors", at, name, "Use vec_text or vec_image.")
     vector = _vector(found.get("vector"), f"{place}.vector")
     dim = reader.dims[field.column]

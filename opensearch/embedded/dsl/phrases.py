@@ -6,7 +6,6 @@ counts 1 / (1 + its distance).
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -51,7 +50,7 @@ class Phrase(Clause):
         if len(codes) == 1:
             return combined([exact(run.catalog, self.field, code) for code in codes[0]], 1, run)
         keys = [_keys(words, self.field, some) for some in codes]
-        rows, frequency = (_exact if self.slop == 0 else _sloppy)(keys, self._same(codes), self.slop)
+        rows, frequency = (_exact if self.slop == 0 else _sloppy)(keys, self._groups(codes), self.slop)
         weight = sum(words.idf(self.field, code) for some in codes for code in some)
         found = run.none()
         found.mask[rows] = True
@@ -68,9 +67,14 @@ class Phrase(Clause):
             found[-1] = held[: self.expansions].tolist()
         return [[code for code in some if words.frequency(self.field, code)] for some in found]
 
-    def _same(self, codes: Sequence[Sequence[int]]) -> list[int]:
-        """For each place, the first place of the same word."""
-        return [list(codes).index(some) for some in codes]
+    def _groups(self, codes: Sequence[Sequence[int]]) -> list[int]:
+        """A number for each place; places that share a term have the same."""
+        found = list(range(len(codes)))
+        for number, some in enumerate(codes):
+            for other in range(number):
+                if not set(some).isdisjoint(codes[other]):
+                    found = [found[other] if one == found[number] else one for one in found]
+        return found
 
     def marks(self, catalog: Catalog) -> Iterator[Mark]:
         terms = catalog.postings.terms
@@ -90,7 +94,7 @@ def _keys(words: Postings, field: int, codes: Sequence[int]) -> Keys:
     return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
 
 
-def _exact(keys: Sequence[Keys], same: Sequence[int], slop: int) -> tuple[Keys, npt.NDArray[np.float64]]:
+def _exact(keys: Sequence[Keys], groups: Sequence[int], slop: int) -> tuple[Keys, npt.NDArray[np.float64]]:
     """The rows that have the phrase, and how often."""
     starts = [one - place for place, one in enumerate(keys)]
     order = sorted(range(len(starts)), key=lambda place: len(starts[place]))
@@ -105,7 +109,7 @@ def _exact(keys: Sequence[Keys], same: Sequence[int], slop: int) -> tuple[Keys, 
     return rows, counts.astype(np.float64)
 
 
-def _sloppy(keys: Sequence[Keys], same: Sequence[int], slop: int) -> tuple[Keys, npt.NDArray[np.float64]]:
+def _sloppy(keys: Sequence[Keys], groups: Sequence[int], slop: int) -> tuple[Keys, npt.NDArray[np.float64]]:
     """The rows that have the words within the slop, and the sum of their occurrences' weights."""
     held = [np.unique(one >> 32) for one in keys]
     rows = held[0]
@@ -113,60 +117,73 @@ def _sloppy(keys: Sequence[Keys], same: Sequence[int], slop: int) -> tuple[Keys,
         rows = np.intersect1d(rows, other, assume_unique=True)
     found, weights = [], []
     for row in rows.tolist():
-        places = [
-            one[np.searchsorted(one, row * _ROW) : np.searchsorted(one, (row + 1) * _ROW)] - row * _ROW for one in keys
-        ]
-        weight = occurrences([one.tolist() for one in places], same, slop)
+        ends = [np.searchsorted(one, [row * _ROW, (row + 1) * _ROW]) for one in keys]
+        places = [one[low:high] - row * _ROW for one, (low, high) in zip(keys, ends, strict=True)]
+        weight = Sloppy([one.tolist() for one in places], groups).weight(slop)
         if weight:
             found.append(row)
             weights.append(weight)
     return np.array(found, np.int64), np.array(weights, np.float64)
 
 
-def occurrences(places: Sequence[Sequence[int]], same: Sequence[int], slop: int) -> float:
-    """The weight of a sloppy phrase in one text: the sum of 1 / (1 + distance), as Lucene's `SloppyPhraseMatcher` finds them.
+class Sloppy:
+    """The occurrences of a sloppy phrase in one text, as Lucene's `SloppyPhraseMatcher` finds them.
+
+    Each word has a cursor over its positions; `starts` are the cursors' positions less the words' places in the phrase, so
+    that they are equal where the phrase stands as it was asked for. The cursor that lies first moves on.
 
     Args:
         places: for each word, its positions in the text, rising.
-        same: for each word, the first place in the phrase of the same word; two of them never share a position.
+        groups: words of the same number share a term, and never a position.
     """
-    count = len(places)
-    at = [0] * count
-    repeated = {one for one in same if list(same).count(one) > 1}
-    for number in range(count):
-        # The same word again begins one position later.
-        at[number] = sum(1 for other in range(number) if same[other] == same[number]) if same[number] in repeated else 0
-        if at[number] >= len(places[number]):
+
+    def __init__(self, places: Sequence[Sequence[int]], groups: Sequence[int]) -> None:
+        self._places, self._groups = places, groups
+        self._at = [0] * len(places)
+        self._end = 0
+
+    def weight(self, slop: int) -> float:
+        """The sum of 1 / (1 + distance) over the occurrences at most `slop` apart."""
+        words = range(len(self._places))
+        self._end = max(map(self._start, words))
+        if not all(self._apart(word) for word in words):
             return 0.0
-
-    def position(number: int) -> int:
-        return places[number][at[number]] - number
-
-    def advance(number: int) -> bool:
-        at[number] += 1
-        while at[number] < len(places[number]) and any(
-            other != number and same[other] == same[number] and places[other][at[other]] == places[number][at[number]]
-            for other in range(count)
-        ):
-            at[number] += 1
-        return at[number] < len(places[number])
-
-    queue = [(position(number), number) for number in range(count)]
-    heapq.heapify(queue)
-    end = max(one for one, _ in queue)
-    weight = 0.0
-    while True:
-        place, number = heapq.heappop(queue)
-        length = end - place
-        following = queue[0][0]
+        weight = 0.0
         while True:
-            if not advance(number):
-                return weight + (1.0 / (1.0 + length) if length <= slop else 0.0)
-            place = position(number)
-            end = max(end, place)
-            if place > following:
-                break
-            length = min(length, end - place)
-        if length <= slop:
-            weight += 1.0 / (1.0 + length)
-        heapq.heappush(queue, (place, number))
+            word = min(words, key=lambda one: (self._start(one), one))
+            following = min(self._start(other) for other in words if other != word)
+            length = self._end - self._start(word)
+            while True:
+                if not (self._move(word) and self._apart(word)):
+                    return weight + (1.0 / (1.0 + length) if length <= slop else 0.0)
+                if self._start(word) > following:
+                    break
+                length = min(length, self._end - self._start(word))
+            if length <= slop:
+                weight += 1.0 / (1.0 + length)
+
+    def _start(self, word: int) -> int:
+        return self._places[word][self._at[word]] - word
+
+    def _move(self, word: int) -> bool:
+        """Move a cursor on; False when it has come to its end."""
+        if self._at[word] + 1 >= len(self._places[word]):
+            return False
+        self._at[word] += 1
+        self._end = max(self._end, self._start(word))
+        return True
+
+    def _apart(self, word: int) -> bool:
+        """Move cursors until none of the word's group stands where another does; False when one came to its end."""
+        while (other := self._collision(word)) is not None:
+            word = min(word, other, key=lambda one: (self._start(one), one))
+            if not self._move(word):
+                return False
+        return True
+
+    def _collision(self, word: int) -> int | None:
+        own = self._places[word][self._at[word]]
+        for other, group in enumerate(self._groups):
+            if other != word and group == self._groups[word] and self._places[other][self._at[other]] == own:
+                return other
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from opensearch.embedded.dsl import compound, functions, matching, nearest, terms
+from opensearch.embedded.dsl import compound, functions, matching, nearest, querystring, simplestring, terms
 from opensearch.embedded.dsl.reader import Read, Reader
 
 CLAUSES: Final[Mapping[str, Read]] = {
@@ -16,6 +16,8 @@ CLAUSES: Final[Mapping[str, Read]] = {
     "match_phrase_prefix": matching.match_phrase_prefix,
     "match_bool_prefix": matching.match_bool_prefix,
     "multi_match": matching.multi_match,
+    "query_string": querystring.query_string,
+    "simple_query_string": simplestring.simple_query_string,
     "fuzzy": matching.fuzzy,
     "term": terms.term,
     "terms": terms.terms,

@@ -64,7 +64,7 @@ TEXTS: Final = tuple(fields.PATHS.values())
 """The name of each text field, in the order of `fields.TEXT`."""
 
 _ATTRIBUTE: Final = "attributes."
-_PATTERN_KINDS: Final = (Kind.TEXT, Kind.KEYWORD, Kind.ID, Kind.NUMBER, Kind.DATE)
+_PATTERN_KINDS: Final = (Kind.TEXT, Kind.KEYWORD, Kind.ID, Kind.NUMBER, Kind.DATE, Kind.ATTRIBUTES)
 
 
 def find(name: str) -> Field | None:

@@ -13,7 +13,7 @@ from etalage.core.records import Floats
 from opensearch.embedded.dsl import body, collapse, fetch, sorting, suggest
 from opensearch.embedded.dsl.aggregations import AggregationReader, Tree, collected
 from opensearch.embedded.dsl.catalog import Catalog, Mask
-from opensearch.embedded.dsl.clauses import All, Clause, Match, Run
+from opensearch.embedded.dsl.clauses import All, Clause, Match, Nothing, Run
 from opensearch.embedded.dsl.kinds import AGGREGATIONS
 from opensearch.embedded.dsl.queries import reader
 
@@ -55,7 +55,10 @@ def read(catalog: Catalog, given: Mapping[str, Any]) -> Plan:
     found = body.mapping(given, "")
     body.only(found, "", _KNOWN)
     queries = reader(catalog.dims, now())
-    query = queries.query(found["query"], "query") if found.get("query") is not None else All()
+    idle = found.get("suggest") and not any(found.get(one) for one in ("query", "aggs", "aggregations"))
+    query: Clause = Nothing() if idle else All()
+    if found.get("query") is not None:
+        query = queries.query(found["query"], "query")
     after = found.get("post_filter")
     low = found.get("min_score")
     hits = fetch.read(queries, found, "", size=10)
@@ -85,8 +88,10 @@ def _counted(value: object, at: str) -> int | None:
     return body.whole(value, at, -1)
 
 
-def search(catalog: Catalog, given: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
-    """A node's answer to a `_search` body.
+def search(
+    catalog: Catalog, given: Mapping[str, Any], timeout: float | None = None, params: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """A node's answer to a `_search` body with the URL's `params`.
 
     Raises:
         QueryError: the body is not valid, or asks for what is not known.
@@ -94,7 +99,8 @@ def search(catalog: Catalog, given: Mapping[str, Any], timeout: float | None = N
     """
     started = time.perf_counter()
     run = Run(catalog, timeout)
-    plan = read(catalog, given)
+    run.name_scores = (params or {}).get("include_named_queries_score") == "true"
+    plan = read(catalog, merged(given, params or {}))
     found = above(plan.query.find(run), plan.min_score)
     answers = collected(plan.tree, run, found)
     mask = found.mask if plan.post_filter is None else found.mask & plan.post_filter.find(run).mask
@@ -126,18 +132,19 @@ def _total(count: int, counted: int | None) -> dict[str, Any]:
 
 def _hits(plan: Plan, run: Run, mask: Mask, scores: Floats) -> dict[str, Any]:
     shown = plan.hits
+    if plan.after is not None:
+        mask = mask & sorting.beyond([key.ranks(run.catalog, scores) for key in shown.keys], plan.after)
     if plan.collapse is None:
-        rows = shown.window(run, mask, scores, plan.after).tolist()
+        rows = shown.window(run, mask, scores).tolist()
         hits = shown.hits(run, rows, scores, plan.query)
         return {"max_score": shown.best(mask, scores), "hits": hits}
     ranks = [key.ranks(run.catalog, scores) for key in shown.keys]
     every = plan.collapse.best(run.catalog, ranks, np.flatnonzero(mask))
-    if plan.after is not None:
-        every = every[sorting.beyond([rank[every] for rank in ranks], plan.after)]
     rows = every[shown.start : shown.start + shown.size].tolist()
     hits = shown.hits(run, rows, scores, plan.query)
     for hit, row in zip(hits, rows, strict=True):
-        hit.setdefault("fields", {})[plan.collapse.field.name] = plan.collapse.shown(run.catalog, row)
+        if values := plan.collapse.shown(run.catalog, row):
+            hit.setdefault("fields", {})[plan.collapse.field.name] = values
         if plan.collapse.inner:
             hit["inner_hits"] = plan.collapse.inside(run, row, mask, scores, plan.query)
     return {"max_score": shown.best(mask, scores), "hits": hits}

@@ -69,7 +69,7 @@ class View:
             wanted = included or any(schema.pattern(one).match(at) for one in self.includes)
             if isinstance(inside, Mapping):
                 part = self._part(inside, f"{at}.", wanted)
-                if part or (wanted and not inside):
+                if part or wanted:
                     found[name] = part
             elif wanted:
                 found[name] = inside

@@ -88,8 +88,8 @@ def blended(catalog: Catalog, field: int, found: Sequence[tuple[int, float]]) ->
     scores = np.zeros(catalog.size, np.float32)
     mask = np.zeros(catalog.size, bool)
     for code, nearness in found:
-        rows, weights = words.weights(field, code)
-        scores[rows] += weights * np.float32(nearness * common / words.idf(field, code))
+        rows, curve = words.curve(field, code)
+        scores[rows] += (nearness * common * curve).astype(np.float32)
         mask[rows] = True
     rows = np.flatnonzero(mask).astype(np.int32)
     return rows, scores[rows]
@@ -203,9 +203,8 @@ class Across(Clause):
             # Fields in which the word is rarer are told apart by one document each.
             frequency, before = frequency + (before > own), own
             documents = words.documents(field)
-            factor = weight * idf(documents, min(frequency, documents)) / words.idf(field, code)
-            rows, weights = words.weights(field, code)
-            scores = weights * np.float32(factor)
+            rows, curve = words.curve(field, code)
+            scores = (weight * idf(documents, min(frequency, documents)) * curve).astype(np.float32)
             best[rows] = np.maximum(best[rows], scores)
             total[rows] += scores
             mask[rows] = True
