@@ -78,16 +78,18 @@ class Exact:
     @staticmethod
     def build(lists: Sequence[Sequence[str]], folder: Path, name: str) -> None:
         """Write the field, given each document's values in row order."""
-        distinct = sorted({value for values in lists for value in values})
+        kept = [list(dict.fromkeys(values)) if len(values) > 1 else values for values in lists]
+        flat = [value for values in kept for value in values]
+        distinct = sorted(set(flat))
         code = {value: number for number, value in enumerate(distinct)}
-        pairs = np.array(
-            [(code[value], row) for row, values in enumerate(lists) for value in dict.fromkeys(values)], np.int32
-        ).reshape(-1, 2)
-        pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
+        codes = np.fromiter(map(code.__getitem__, flat), np.int32, len(flat))
+        rows = np.repeat(np.arange(len(kept), dtype=np.int32), [len(values) for values in kept])
+        order = np.argsort(codes, kind="stable")
+        codes = codes[order]
         Strings.build(distinct, folder, f"{name}-values")
-        np.save(folder / f"{name}-codes.npy", np.ascontiguousarray(pairs[:, 0]))
-        np.save(folder / f"{name}-rows.npy", np.ascontiguousarray(pairs[:, 1]))
-        np.save(folder / f"{name}-offsets.npy", np.searchsorted(pairs[:, 0], np.arange(len(distinct) + 1)))
+        np.save(folder / f"{name}-codes.npy", codes)
+        np.save(folder / f"{name}-rows.npy", rows[order])
+        np.save(folder / f"{name}-offsets.npy", np.searchsorted(codes, np.arange(len(distinct) + 1)))
 
     def mask(self, values: Iterable[str], size: int) -> npt.NDArray[np.bool_]:
         """Which of `size` documents have any of `values`."""

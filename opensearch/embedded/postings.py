@@ -79,16 +79,15 @@ def build(blobs: Sequence[bytes], folder: Path) -> None:
     """Write the index of documents given as `analyze` made them, in row order, into `folder`."""
     numbers: defaultdict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__
-    tokens = [array("i") for _ in fields.TEXT]
+    texts: tuple[list[str], ...] = tuple([] for _ in fields.TEXT)
     owners = [array("i") for _ in fields.TEXT]
-    lengths = [array("i") for _ in fields.TEXT]
     for row, blob in enumerate(blobs):
         for field, written in enumerate(blob[len(_FORM) :].decode().split(_FIELD)):
-            for value in written.split(_VALUE) if written else ():
-                words = value.split(" ") if value else []
-                tokens[field].extend([numbers[word] for word in words])
-                owners[field].append(row)
-                lengths[field].append(len(words))
+            if written:
+                values = written.split(_VALUE)
+                texts[field].extend(values)
+                owners[field].extend([row] * len(values))
+    tokens = [_numbered(values, numbers) for values in texts]
     terms = sorted(numbers)
     rank = np.zeros(len(terms), np.int32)
     rank[[numbers[term] for term in terms]] = np.arange(len(terms), dtype=np.int32)
@@ -97,11 +96,11 @@ def build(blobs: Sequence[bytes], folder: Path) -> None:
     order = np.argsort(hashes)
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _ARRAYS[2:]}
     postings, places = 0, 0
-    for mine, owner, length in zip(tokens, owners, lengths, strict=True):
-        made = _field(rank[np.frombuffer(mine, np.int32)], _array(owner), _array(length), len(terms), len(blobs))
+    for (codes, lengths), owner in zip(tokens, owners, strict=True):
+        made = _field(rank[codes], np.frombuffer(owner, np.int32).astype(np.int64), lengths, len(terms), len(blobs))
         shift = {"offsets": postings, "places": places}
-        for name, values in made.items():
-            parts[name].append(values + shift[name] if name in shift else values)
+        for name, piece in made.items():
+            parts[name].append(piece + shift[name] if name in shift else piece)
         postings, places = postings + len(made["rows"]), places + len(made["positions"])
     parts["places"].append(np.array([places], np.int64))
     saved: dict[str, npt.NDArray[Any]] = {"hashes": hashes[order], "codes": order.astype(np.int32)}
@@ -111,8 +110,11 @@ def build(blobs: Sequence[bytes], folder: Path) -> None:
         np.save(folder / f"postings-{name}.npy", whole)
 
 
-def _array(values: array[int]) -> npt.NDArray[np.int64]:
-    return np.frombuffer(values, np.int32).astype(np.int64)
+def _numbered(values: Sequence[str], numbers: Mapping[str, int]) -> tuple[Rows, npt.NDArray[np.int64]]:
+    """The numbers of the words of all values in a row, and how many words each value has."""
+    lengths = np.fromiter((value.count(" ") + 1 if value else 0 for value in values), np.int64, len(values))
+    words = " ".join(filter(None, values)).split(" ") if lengths.any() else []
+    return np.fromiter(map(numbers.__getitem__, words), np.int32, len(words)), lengths
 
 
 def _field(
@@ -169,6 +171,11 @@ class Postings:
     def terms(self) -> list[str]:
         """The lexicon, decoded."""
         return self.lexicon.all()
+
+    @cached_property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """How many characters each term has."""
+        return np.fromiter(map(len, self.terms), np.int64, len(self.terms))
 
     def codes(self, terms: Sequence[str]) -> list[int]:
         """The code of each term, -1 for one that no document has."""

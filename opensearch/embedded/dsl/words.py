@@ -53,10 +53,14 @@ def similar(values: Sequence[str], term: str, fuzziness: Fuzziness) -> list[tupl
     """The places in `values` (sorted) of those near `term`, and how near, at most `fuzziness.expansions`, nearest first."""
     edits = fuzziness.of(term)
     distance = OSA.distance if fuzziness.swaps else Levenshtein.distance
+    if not values:
+        return []
+    apart = process.cdist([term], values, scorer=distance, score_cutoff=edits, dtype=np.uint8)[0]
     found = []
-    for value, apart, place in process.extract_iter(term, values, scorer=distance, score_cutoff=edits):
+    for place in np.flatnonzero(apart <= edits).tolist():
+        value = values[place]
         if value[: fuzziness.prefix] == term[: fuzziness.prefix]:
-            nearness = 1.0 if not apart else 1.0 - apart / max(min(len(value), len(term)), 1)
+            nearness = 1.0 if not apart[place] else 1.0 - int(apart[place]) / max(min(len(value), len(term)), 1)
             if nearness >= 0:
                 found.append((place, nearness))
     return sorted(found, key=lambda one: (-one[1], one[0]))[: fuzziness.expansions]
@@ -66,7 +70,8 @@ def expanded(catalog: Catalog, field: int, term: str, fuzziness: Fuzziness) -> l
     """The codes of the field's terms near `term`, and how near."""
     words = catalog.postings
     low, high = words.prefixed(term[: fuzziness.prefix]) if fuzziness.prefix else (0, len(words.terms))
-    held = np.flatnonzero(words.frequencies(field, low, high)) + low
+    alike = np.abs(words.sizes[low:high] - len(term)) <= fuzziness.of(term)
+    held = np.flatnonzero(alike & (words.frequencies(field, low, high) > 0)) + low
     terms = words.terms
     near = similar([terms[code] for code in held.tolist()], term, fuzziness)
     return [(int(held[place]), nearness) for place, nearness in near]
