@@ -310,9 +310,10 @@ async def _answered(request: Request, answer: Callable[[], dict[str, Any]]) -> R
 def _refused(request: Request, error: EngineError) -> Response:
     status, document = _told(request.scope["path"], error)
     if document is None:
-        response: Response = errors.of(request.scope["path"], error)
-        response.status_code = status
-        return response
+        ours = errors.of(request.scope["path"], error)
+        told = orjson.loads(ours.body) | {"status": status}
+        headers = {name: value for name, value in ours.headers.items() if name != "content-length"}
+        return Response(orjson.dumps(told), status_code=status, headers=headers)
     return Response(orjson.dumps(document), status_code=status, media_type="application/json")
 
 
