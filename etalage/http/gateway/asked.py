@@ -33,7 +33,7 @@ _OF_TEXT: Final = ("lenient", "analyzer", "analyze_wildcard")
 _ACCESS: Final = frozenset(("source", "source_content_type"))
 _OPTIONS: Final = frozenset("user session rank explain collapse query".split())
 _UBI: Final = frozenset("query_id user_query client_id application object_id_field query_attributes".split())
-_NAME: Final = re.compile(r"[\w.@:+-]{1,128}")
+_NAME: Final = re.compile(r"(?!\.+$)[\w.@:+-]{1,128}")
 _MAX_ATTRIBUTES: Final = 8000
 _GRACE: Final = 0.08
 """Seconds past the deadline in which an engine that watches it itself may say so."""

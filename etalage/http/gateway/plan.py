@@ -60,7 +60,7 @@ def plan(asked: Asked) -> Plan:
 
 def understand_able(text: str) -> bool:
     """Whether the ranker can make something of a text."""
-    return len(text) <= MAX_CHARACTERS and bool(understand(text).text)
+    return len(text) <= MAX_CHARACTERS and len(understand(text).stems) > 0
 
 
 def _refused(asked: Asked) -> str:

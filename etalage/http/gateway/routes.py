@@ -360,7 +360,7 @@ def _text(value: Any) -> str:
 
 def _each(request: Request, index: str, body: Any, params: Mapping[str, str]) -> dict[str, Any]:
     """One response of an `_msearch`, or its error in the same place."""
-    path = f"/{index}/_search"
+    path = "/_msearch"
     try:
         if not index:
             raise QueryError("a search names no index", remedy='Write {"index": "NAME"} on the line before it.')
@@ -386,7 +386,8 @@ def _pairs(content: bytes, default: str) -> list[tuple[str, Mapping[str, Any], A
         raise QueryError(f"there are more than {_MOST_SEARCHES} searches", value=len(lines) // 2, remedy="Send fewer.")
     pairs: list[tuple[str, Mapping[str, Any], Any]] = []
     for at in range(0, len(lines), 2):
-        header = _parsed(lines[at]) or {}
+        header = _parsed(lines[at])
+        header = {} if header is None else header
         if not isinstance(header, dict) or not set(header) <= _HEADER:
             raise QueryError(
                 f"line {at + 1} is no header of a search",

@@ -83,11 +83,12 @@ class Log:
             batch += self._taken(_BATCH - len(batch))
             if batch and self._stored(batch):
                 batch = []
-            if last:
-                if batch or not self._waiting.empty():
-                    log.warning("%d UBI queries could not be stored", len(batch) + self._waiting.qsize())
-                return
-            self._stop.wait(_PAUSE)
+            if not last:
+                self._stop.wait(_PAUSE)
+            elif batch or self._waiting.empty():
+                break
+        if batch:
+            log.warning("%d UBI queries could not be stored", len(batch) + self._waiting.qsize())
 
     def _taken(self, most: int) -> list[Mapping[str, Any]]:
         taken: list[Mapping[str, Any]] = []
@@ -106,5 +107,8 @@ class Log:
                 log.warning("UBI queries wait: %s", error)
                 return False
             log.error("%d UBI queries are lost: %s", len(batch), error)
+            self.dropped += len(batch)
+        except Exception as error:  # a defect must not end the thread; its message may quote a query
+            log.error("%d UBI queries are lost: %s", len(batch), type(error).__name__)
             self.dropped += len(batch)
         return True
