@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from etalage.core.errors import QueryError
+from etalage.core.errors import EngineError, QueryError
 from etalage.core.settings import Settings
 from etalage.http.gateway import reply, ubi
 from etalage.http.gateway.asked import RANK_ON, Asked
@@ -50,6 +51,17 @@ class Gateway:
         if name not in self._rankers:
             self._rankers[name] = rerank.named(self.settings.home, name)
         return self._rankers[name]
+
+    @contextmanager
+    def asking(self, index: str) -> Iterator[None]:
+        """Let the block ask the engine for an index; where there is none, the error says so as a node does."""
+        try:
+            yield
+        except EngineError as error:
+            if not error.retryable and error.answer is None and self.engine.serving(index) is None:
+                cause = {"type": "index_not_found_exception", "reason": f"no such index [{index}]", "index": index}
+                error.answer = {"error": {"root_cause": [cause], **cause}, "status": 404}
+            raise
 
 
 @dataclass(frozen=True, slots=True)

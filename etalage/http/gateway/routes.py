@@ -105,7 +105,7 @@ async def count(request: Request, index: str) -> Response:
         for name in one.body.keys() - {"query"}:
             raise QueryError(f"the parameter [{name}] does not count here", remedy="Leave it out.")
         body = one.body
-        with request.app.state.breaker.guard():
+        with request.app.state.breaker.guard(), gateway.asking(index):
             found = gateway.engine.tally(index, body, timeout=gateway.settings.deadline)
         return _shown(
             {"count": found, "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0}},
@@ -136,7 +136,7 @@ async def document(request: Request, index: str, id: str) -> Response:
                 "routing",
             ):
                 raise QueryError(f"the parameter [{name}] is not known or does not pass", remedy="Leave it out.")
-        with request.app.state.breaker.guard():
+        with request.app.state.breaker.guard(), gateway.asking(index):
             one = gateway.engine.document(index, id, timeout=gateway.settings.deadline)
         if one is None:
             serving = gateway.engine.serving(index)
@@ -275,7 +275,7 @@ def _one(request: Request, index: str, body: Any, params: Mapping[str, str]) -> 
         gateway = _gateway(request, index)
         settings = gateway.settings
         one = asked.read(index, body, params, limits_of(settings), settings.deadline)
-        with request.app.state.breaker.guard(timeouts=not one.chosen):
+        with request.app.state.breaker.guard(timeouts=not one.chosen), gateway.asking(index):
             found = flow.search(gateway, one)
         note(
             request,
