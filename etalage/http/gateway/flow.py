@@ -191,6 +191,7 @@ def _forward(gateway: Gateway, asked: Asked, body: Mapping[str, Any]) -> Answere
     shown = reply.forwarded(body)
     response = gateway.engine.search(asked.index, shown, timeout=asked.left(), params=asked.params)
     reply.drop_internal(response, body)
+    reply.total_as_asked(response, asked.params)
     return Answered(response, {"engine": round((time.perf_counter() - started) * 1000, 3)})
 
 

@@ -157,6 +157,13 @@ def _total(asked: Asked, total: int) -> Any:
     return {"value": min(total, most), "relation": "eq" if total <= most else "gte"}
 
 
+def total_as_asked(response: Mapping[str, Any], params: Mapping[str, str]) -> None:
+    """Make the total a mere number where the URL asks for that, whichever engine answered."""
+    hits = response["hits"]
+    if params.get("rest_total_hits_as_int") in ("true", "") and isinstance(hits.get("total"), Mapping):
+        hits["total"] = hits["total"]["value"]
+
+
 def with_ext(response: dict[str, Any], name: str, told: Mapping[str, Any]) -> None:
     """Add one part of `ext` to a response."""
     response["ext"] = dict(response.get("ext", {})) | {name: dict(told)}
