@@ -34,9 +34,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 parts:  # what the tests run against, from Debian packages
-	@command -v redis-server >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null; } || \
-	  echo "redis-server is not installed: tests that need it will say so"
+	@command -v redis-server >/dev/null || $(call debian,redis-server)
+	@command -v npm >/dev/null || $(call debian,nodejs npm)
+
+debian = { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null; } || \
+  echo "not installed: $(1); tests that need it will say so"
 
 clean:
 	rm -rf $(VENV) build .etalage
