@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,7 +54,7 @@ class Store:
         self.path = folder / "truth.db"
         self._patience = patience
         self._local = threading.local()
-        self._open: list[sqlite3.Connection] = []
+        self._open: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._guard = threading.Lock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -77,8 +78,8 @@ class Store:
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, in autocommit mode."""
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is None:
             try:
                 db = sqlite3.connect(self.path, timeout=self._patience, isolation_level=None, check_same_thread=False)
                 db.execute("PRAGMA journal_mode = WAL")
@@ -86,10 +87,10 @@ class Store:
                 raise unavailable(error, self.path) from error
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA foreign_keys = ON")
-            self._local.db = db
+            self._local.held = held = _Held(db)
             with self._guard:
-                self._open.append(db)
-        return db
+                self._open.add(held)
+        return held.db
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -117,10 +118,20 @@ class Store:
     def close(self) -> None:
         """Close every thread's connection."""
         with self._guard:
-            for db in self._open:
-                db.close()
+            for held in list(self._open):
+                held.db.close()
             self._open.clear()
         self._local = threading.local()
+
+
+class _Held:
+    """A thread's connection: closed when the thread ends, since a server's threads come and go."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+
+    def __del__(self) -> None:
+        self.db.close()
 
 
 def unavailable(error: sqlite3.Error, path: Path) -> EngineError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,11 +11,20 @@ from etalage.core.errors import QueryError
 
 _DOCS: Final = "See docs/opensearch-dsl.md for what the embedded engine knows."
 _MAX_NUMBER: Final = 1e15
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring = 4, 100
 
 
 def wrong(reason: str, at: str, value: object, remedy: str = "") -> QueryError:
     """What is wrong with the value that stands at `at`."""
-    return QueryError(f"{at or 'the body'}: {reason}", value=value, remedy=remedy or _DOCS)
+    return QueryError(f"{at or 'the body'}: {reason}", value=_shown(value), remedy=remedy or _DOCS)
+
+
+def _shown(value: object) -> object:
+    """A value for a message; deep ones are cut, because writing them whole may go too deep."""
+    if isinstance(value, (Mapping, list, tuple)):
+        return _SHORT.repr(value)
+    return "null" if value is None else value
 
 
 def unknown(what: str, name: object, at: str, known: Sequence[str]) -> QueryError:

@@ -195,7 +195,8 @@ def read_lowered(reader: Reader, value: object, at: str) -> Clause:
 
 def read_hybrid(reader: Reader, value: object, at: str) -> Clause:
     found, shared = options(value, at, ["queries", "pagination_depth"])
-    clauses = reader.queries(body.several(found.get("queries"), f"{at}.queries"), f"{at}.queries")
+    body.several(found.get("queries"), f"{at}.queries")
+    clauses = reader.queries(found["queries"], f"{at}.queries")
     if not 1 <= len(clauses) <= 5:
         raise body.wrong("one to five queries are expected", f"{at}.queries", len(clauses))
     body.whole(found.get("pagination_depth", 10), f"{at}.pagination_depth", 1, 10_000)

@@ -32,6 +32,7 @@ _OWN: Final = (
     "default_field", "allow_leading_wildcard", "type", "tie_breaker", "phrase_slop", "fuzziness", "enable_position_increments",
     "max_determinized_states", "escape", "time_zone", "rewrite",
 )  # fmt: skip
+_LONGEST: Final = 10_000
 _TOKEN: Final = re.compile(
     r'\s*(?:(?P<phrase>"(?:[^"\\]|\\.)*")|(?P<range>[\[{][^\]}]*[\]}])|(?P<sign>&&|\|\||[()+\-!^~:])'
     r'|(?P<word>(?:\\.|[^\s"\[\]{}()+!^~:\\&|\-]|(?<=\S)[+\-!]|&(?!&)|\|(?!\|))+)|(?P<other>\S))',
@@ -296,9 +297,17 @@ class _Parser:
         return number
 
 
+def written(value: object, at: str) -> str:
+    """The text of a query. Raises QueryError for one that is too long to read in reasonable time."""
+    text = body.string(value, at)
+    if len(text) > _LONGEST:
+        raise body.wrong(f"a query has at most {_LONGEST} characters", at, len(text), "Search for less, or use match.")
+    return text
+
+
 def query_string(reader: Reader, value: object, at: str) -> Clause:
     found, shared = options(value, at, [*KNOWN, *_OWN])
-    text = body.string(found.get("query"), f"{at}.query")
+    text = written(found.get("query"), f"{at}.query")
     minimum = found.get("minimum_should_match")
     least = None if minimum is None else checked_least(minimum, f"{at}.minimum_should_match")
     made = _Parser(text, Texts(reader, found, at), least).read()

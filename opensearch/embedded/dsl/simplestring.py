@@ -9,8 +9,9 @@ from typing import Final
 from opensearch.embedded.dsl import body
 from opensearch.embedded.dsl.clauses import All, Clause, Nothing
 from opensearch.embedded.dsl.compound import Bool, checked_least
-from opensearch.embedded.dsl.querystring import KNOWN, Fields, Texts, unescaped
+from opensearch.embedded.dsl.querystring import KNOWN, Fields, Texts, unescaped, written
 from opensearch.embedded.dsl.reader import MAX_DEPTH, Reader, options
+from opensearch.embedded.dsl.terms import plain
 
 _FLAGS: Final = (
     "all", "none", "and", "not", "or", "prefix", "phrase", "precedence", "escape", "whitespace", "fuzzy", "near", "slop",
@@ -78,14 +79,13 @@ class _Parser:
             return self._texts.phrase(unescaped(piece["phrase"][1:-1]), int(piece["slop"] or 0), fields)
         text = piece["word"]
         if text.endswith("*") and not text.endswith("\\*") and len(text) > 1:
-            plain = re.sub(r"([*?\\])", r"\\\1", unescaped(text[:-1]))
-            return self._texts.pattern(plain + "*", fields)
+            return self._texts.pattern(plain(unescaped(text[:-1])) + "*", fields)
         if fuzzy := _FUZZY.fullmatch(text):
             return self._texts.fuzzy(unescaped(fuzzy[1]), str(min(int(fuzzy[2]), 2)) if fuzzy[2] else "2", fields)
         if text == "*":
             return All()
-        plain = unescaped(text)
-        return None if self._texts.silent(plain, fields) else self._texts.words(plain, fields)
+        words = unescaped(text)
+        return None if self._texts.silent(words, fields) else self._texts.words(words, fields)
 
 
 def _joined(top: Clause, branch: Clause, operation: str, same: bool) -> Bool:
@@ -96,7 +96,7 @@ def _joined(top: Clause, branch: Clause, operation: str, same: bool) -> Bool:
 
 def simple_query_string(reader: Reader, value: object, at: str) -> Clause:
     found, shared = options(value, at, [*KNOWN, "flags", "quote_field_suffix"])
-    text = body.string(found.get("query"), f"{at}.query")
+    text = written(found.get("query"), f"{at}.query")
     if "flags" in found and isinstance(found["flags"], str):
         for one in found["flags"].split("|"):
             body.choice(one.strip(), f"{at}.flags", _FLAGS)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from opensearch.embedded.dsl import body, dates
 from opensearch.embedded.dsl.clauses import All, Clause, Nothing
+from opensearch.embedded.dsl.globs import Glob
 from opensearch.embedded.dsl.reader import Reader, by_field, named, options
 from opensearch.embedded.dsl.schema import FIELDS, Field, Kind, find
 from opensearch.embedded.dsl.values import Between, Exists, Pattern, Values
@@ -57,7 +58,7 @@ def term(reader: Reader, value: object, at: str) -> Clause:
         return Nothing(**shared)
     wanted = value_of(reader, field, found["value"], place)
     if isinstance(wanted, str) and body.flag(found.get("case_insensitive", False), f"{place}.case_insensitive"):
-        return Pattern(field=field, prefix="", expression=re.compile(re.escape(wanted), re.IGNORECASE), **shared)
+        return Pattern(field=field, prefix="", glob=Glob(plain(wanted), fold=True), **shared)
     return Values(field=field, values=(wanted,), scored=True, **shared)
 
 
@@ -138,8 +139,7 @@ def prefix(reader: Reader, value: object, at: str) -> Clause:
     if field is None:
         return Nothing(**shared)
     if body.flag(found.get("case_insensitive", False), f"{place}.case_insensitive"):
-        expression = re.compile(re.escape(wanted) + ".*", re.IGNORECASE | re.DOTALL)
-        return Pattern(field=field, prefix="", expression=expression, **shared)
+        return Pattern(field=field, prefix="", glob=Glob(plain(wanted) + "*", fold=True), **shared)
     return Pattern(field=field, prefix=wanted, **shared)
 
 
@@ -156,20 +156,14 @@ def wildcard(reader: Reader, value: object, at: str) -> Clause:
 
 
 def wild(field: Field, wanted: str, *, fold: bool = False, **shared: Any) -> Pattern:
-    """The clause of a text with `*` and `?`, where a backslash makes the next character plain."""
-    parts, begins, plain = [], [], True
-    # Runs of stars mean one, and would cost much time.
-    for one in re.findall(r"\\.|\*+|.", wanted, re.DOTALL):
-        if one[0] == "*" or one == "?":
-            plain = False
-            parts.append(".*" if one[0] == "*" else ".")
-            continue
-        letter = one[-1]
-        parts.append(re.escape(letter))
-        if plain:
-            begins.append(letter)
-    expression = re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if fold else 0))
-    return Pattern(field=field, prefix="" if fold else "".join(begins), expression=expression, **shared)
+    """The clause of a text with `*` and `?`."""
+    glob = Glob(wanted, fold=fold)
+    return Pattern(field=field, prefix=glob.prefix, glob=glob, **shared)
+
+
+def plain(text: str) -> str:
+    """A text without special characters as a pattern."""
+    return re.sub(r"([*?\\])", r"\\\1", text)
 
 
 def _text(reader: Reader, name: str, value: object, at: str, place: str) -> tuple[Field | None, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from opensearch.embedded.columns import NONE, Exact
 from opensearch.embedded.dsl.catalog import Catalog, Mask
 from opensearch.embedded.dsl.clauses import Clause, Mark, Match, Run
+from opensearch.embedded.dsl.globs import Glob
 from opensearch.embedded.dsl.schema import Field, Kind
 
 
@@ -153,15 +153,16 @@ class Between(Clause):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern(Clause):
-    """`prefix` and `wildcard`, and `term` in any case: values that a regular expression accepts from end to end.
+    """`prefix` and `wildcard`, and `term` in any case.
 
     Attributes:
-        prefix: what every such value begins with; `expression` is None when that is all.
+        prefix: what every such value begins with.
+        glob: what it must fit besides; None when that is all.
     """
 
     field: Field
     prefix: str
-    expression: re.Pattern[str] | None = None
+    glob: Glob | None = None
 
     def match(self, run: Run) -> Match:
         catalog, field = run.catalog, self.field
@@ -180,17 +181,17 @@ class Pattern(Clause):
                         mask |= catalog.exact["attrs"].span(code, code + 1, run.size)
             return run.constant(mask)
         exact, low, high = span(catalog, field, self.prefix)
-        if self.expression is None:
+        if self.glob is None:
             return run.constant(exact.span(low, high, run.size))
         before = len(lead(field))
         return run.constant(exact.chosen(lambda value: self._fits(value[before:]), low, high, run.size))
 
     def _fits(self, value: str) -> bool:
-        return value.startswith(self.prefix) and (self.expression is None or bool(self.expression.fullmatch(value)))
+        return value.startswith(self.prefix) and (self.glob is None or self.glob.fits(value))
 
     def _terms(self, catalog: Catalog) -> Iterator[tuple[int, int]]:
         low, high = catalog.postings.prefixed(self.prefix)
-        if self.expression is None:
+        if self.glob is None:
             yield low, high
         else:
             terms = catalog.postings.terms

@@ -69,6 +69,17 @@ def test_counts_are_of_documents_most_frequent_first_ties_by_value(tmp_path: Pat
     assert found.counts(~everything, 10) == []
 
 
+def test_values_by_prefix_and_by_document(tmp_path: Path) -> None:
+    found = exact(tmp_path, ["b", "ca"], ["cb", "a"], [], ["b"])
+    assert found.values == ["a", "b", "ca", "cb"] and found.prefixed("c") == (2, 4) and found.prefixed("x") == (4, 4)
+    assert found.span(1, 3, 4).tolist() == [True, False, False, True] and not found.span(2, 2, 4).any()
+    assert found.edge(4, last=False).tolist() == [1, 0, -1, 1] and found.edge(4, last=True).tolist() == [2, 3, -1, 1]
+    assert found.edge(4, last=False, low=2, high=4).tolist() == [2, 3, -1, -1]
+    assert found.chosen(lambda value: value.endswith("b"), 0, 4, 4).tolist() == [True, True, False, True]
+    codes, rows = found.pairs(1, 3)
+    assert codes.tolist() == [1, 1, 2] and rows.tolist() == [0, 3, 0]
+
+
 def test_a_field_that_no_document_has(tmp_path: Path) -> None:
     found = exact(tmp_path, [], [])
     assert not found.mask(["a"], 2).any() and found.counts(np.ones(2, bool), 5) == []

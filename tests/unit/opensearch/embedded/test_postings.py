@@ -78,9 +78,29 @@ def test_no_documents_and_documents_without_words(tmp_path: Path) -> None:
     assert not titled(tmp_path, "!!!", "...").scores(["red"]).any()
 
 
-def test_a_term_count_beyond_16_bits_is_capped(tmp_path: Path) -> None:
+def test_a_term_may_occur_very_often(tmp_path: Path) -> None:
     found = titled(tmp_path, "red " * 70_000, "red")
     assert found.scores(["red"])[TITLE][0] > found.scores(["red"])[TITLE][1] > 0
+
+
+# lexicon and positions
+def test_the_lexicon_is_sorted_and_found_by_prefix(tmp_path: Path) -> None:
+    found = build(tmp_path, {"title": "red shoe", "brand": "Shop"}, {"title": "shoe rack shine"})
+    assert found.terms == ["rack", "red", "shine", "shoe", "shop"] and found.sizes.tolist() == [4, 3, 5, 4, 4]
+    assert found.codes(["shoe", "zebra", "rack"]) == [3, -1, 0]
+    assert found.prefixed("sh") == (2, 5) and found.prefixed("x") == (5, 5)
+    assert found.frequencies(TITLE, 2, 5).tolist() == [1, 2, 0] and found.frequency(BRAND, 4) == 1
+    assert sorted(found.rows(TITLE, 2, 4).tolist()) == [0, 1, 1] and found.frequency(TITLE, -1) == 0
+    assert found.present[[TITLE, BRAND]].tolist() == [[True, True], [True, False]]
+
+
+def test_positions_follow_the_text_and_leave_gaps_between_levels(tmp_path: Path) -> None:
+    found = build(tmp_path, {"title": "red shoe red"}, {"title": "a red", "category": ("Red shoes", "Red")})
+    red = found.codes(["red"])[0]
+    rows, starts, positions = found.places(TITLE, red)
+    assert (rows.tolist(), starts.tolist(), positions.tolist()) == ([0, 1], [0, 2, 3], [0, 2, 1])
+    assert found.total(TITLE, red) == 3
+    assert found.places(list(fields.TEXT).index("category"), red)[2].tolist() == [0, 2 + postings.GAP]
 
 
 # lengths

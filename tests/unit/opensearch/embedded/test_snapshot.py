@@ -123,6 +123,17 @@ def test_a_snapshot_of_another_version_is_refused(engine: EmbeddedEngine) -> Non
         assert "etalage index FILE --full" in caught.value.remedy
 
 
+def test_a_snapshot_of_an_older_version_is_made_again(engine: EmbeddedEngine) -> None:
+    folder = fill(engine, *SHOP)
+    manifest = read_current(folder) or {}
+    (folder / "CURRENT").write_bytes(orjson.dumps(manifest | {"version": 1}))
+    # What the older version wrote for the terms of a document: hashes.
+    engine._store.connection().execute("UPDATE documents SET terms = x'0102030405060708000100'")
+    assert read_current(folder) is None
+    assert engine.candidates("shop", Request("chair", size=1)).ids == ["d"]
+    assert (read_current(folder) or {})["name"] != manifest["name"]
+
+
 def test_without_any_snapshot_one_is_made_for_the_first_search(engine: EmbeddedEngine) -> None:
     engine.swap("shop", engine.create("shop", SPEC).name)
     engine.write("shop-000001", SHOP)

@@ -155,3 +155,15 @@ def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_errors_are_told_apart(tmp_path: Path) -> None:
     assert isinstance(unavailable(sqlite3.OperationalError("database is locked"), tmp_path), EngineTimeout)
     assert isinstance(unavailable(sqlite3.OperationalError("disk is full"), tmp_path), EngineUnavailable)
+
+
+def test_a_threads_connection_is_closed_when_the_thread_ends(store: Store) -> None:
+    kept: list[sqlite3.Connection] = []
+    for _ in range(3):
+        thread = threading.Thread(target=lambda: kept.append(store.connection()))
+        thread.start()
+        thread.join()
+    for db in kept:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            db.execute("SELECT 1")
+    assert keys(store) == []
