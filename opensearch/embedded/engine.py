@@ -196,12 +196,23 @@ class EmbeddedEngine(SearchEngine):
         if current is None:
             self.refresh(row[0])
             current = snapshot.read_current(folder) or {}
-        opened = self._open.get(index)
-        if opened is None or (opened.generation, opened.name) != (row[0], current["name"]):
+        opened = self._open.get(row[0])
+        if opened is None or opened.name != current["name"]:
             with self._guard:
-                opened = snapshot.Snapshot(folder / str(current["name"]), row[0], IndexSpec(**orjson.loads(row[1])))
-                self._open[index] = opened
+                opened = self._open.get(row[0])
+                if opened is None or opened.name != current["name"]:
+                    spec = IndexSpec(**orjson.loads(row[1]))
+                    self._open[row[0]] = opened = snapshot.Snapshot(folder / str(current["name"]), row[0], spec)
+        if index != row[0] and len(self._open) > 1:
+            self._forget(index, row[0])
         return opened
+
+    def _forget(self, index: str, serving: str) -> None:
+        """Let go of the snapshots of an index that do not serve: their files would stay open, and on the disk, for good."""
+        with self._guard:
+            for name in list(self._open):
+                if name != serving and name.rpartition("-")[0] == index:
+                    del self._open[name]
 
     def version(self) -> str:
         return _SPOKEN
