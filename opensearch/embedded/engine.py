@@ -170,7 +170,12 @@ class EmbeddedEngine(SearchEngine):
         return self._snapshot(index).candidates(request)
 
     def search(
-        self, index: str, body: Mapping[str, Any], *, timeout: float | None = None, params: Mapping[str, str] | None = None
+        self,
+        index: str,
+        body: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         return dsl.search(self._snapshot(index).catalog, body, timeout, params)
 

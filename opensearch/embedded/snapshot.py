@@ -78,7 +78,10 @@ def _write(rows: list[tuple[Any, ...]], dim: int, dim_image: int, folder: Path, 
     Strings.build([row[0] for row in rows], folder, "ids")
     Strings.build([source["title"] for source in sources], folder, "titles")
     # Terms that an older version wrote are made again.
-    terms = [row[2] if postings.readable(row[2]) else postings.analyze(source) for row, source in zip(rows, sources, strict=True)]
+    terms = [
+        row[2] if postings.readable(row[2]) else postings.analyze(source)
+        for row, source in zip(rows, sources, strict=True)
+    ]
     postings.build(terms, folder)
     catalog.build(sources, [row[1] for row in rows], folder)
     np.save(folder / "records.npy", np.frombuffer(b"".join(row[3] for row in rows), RECORD))

@@ -72,6 +72,7 @@ MATCHES: Sequence[tuple[Mapping[str, Any], str]] = (
     ({"match_phrase": {"title": "running shoes"}}, "ab"), ({"match_phrase": {"title": {"query": "red shoes", "slop": 1}}}, "ag"),
     ({"match_phrase": {"category.text": "goods shoes"}}, ""), ({"match_phrase_prefix": {"title": "red ru"}}, "a"),
     ({"match_bool_prefix": {"title": {"query": "red ru", "operator": "and"}}}, "a"),
+    ({"match_bool_prefix": {"title": "lamp ru"}}, "abc"), ({"match_bool_prefix": {"title": "lamp ru!"}}, "c"),
     ({"multi_match": {"query": "red shoes"}}, "abcg"), ({"multi_match": {"query": "acme keyboard", "operator": "and"}}, ""),
     ({"multi_match": {"query": "acme keyboard", "type": "cross_fields", "operator": "and"}}, "h"),
     ({"multi_match": {"query": "for the", "type": "phrase", "fields": ["title", "desc*"]}}, "c"),

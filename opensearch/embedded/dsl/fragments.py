@@ -14,8 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_SENTENCE: Final = re.compile(r"(?:[.!?…]+[\"')\]»”’]*(?:\s+(?![a-z])|$)|[。！？]+[」』”’）]*\s*|[\n\r\u2028\u2029]+)")
-_WORD: Final = re.compile(r"\w+(?:['’.](?=\w)\w+)*| +|.", re.DOTALL)
+_SENTENCE: Final = re.compile(
+    r"[.!?。！？．]+(?P<quotes>[\"'”’»]*)(?P<closed>[)\]}」』]*)(?P<blank>\s*)|[\n\r\u2028\u2029]+"
+)
+_WORD: Final = re.compile(r"(?:[^\W\d_]+(?:[-‐‑'’.\"](?=[^\W\d_])[^\W\d_]+)*|\d+(?:[.,](?=\d)\d+)*|_)+| +|.", re.DOTALL)
+_GOES_ON: Final = "-,:;"
+_CUTS: Final = "<>&*+=/|#@$%~^`"
 _K1, _B, _PIVOT = 1.2, 0.75, 87.0
 
 
@@ -38,8 +42,24 @@ class Fragment:
 
 
 def sentences(text: str) -> list[int]:
-    """Where sentences begin and the text ends."""
-    return _bounds(text, [found.end() for found in _SENTENCE.finditer(text)])
+    """Where sentences begin and the text ends, as Java's `BreakIterator` finds them."""
+    return _bounds(text, [found.end() for found in _SENTENCE.finditer(text) if _ends(text, found)])
+
+
+def _ends(text: str, found: re.Match[str]) -> bool:
+    """Whether a sentence ends with these signs."""
+    end = found.end()
+    after = text[end : end + 1]
+    if found["blank"] is None or not after:
+        return True
+    if any(sign in "!?。！？" for sign in found.group()):
+        return bool(found["blank"]) or not after.isdigit()
+    if found["quotes"] and not found["closed"]:
+        return True
+    if found["blank"]:
+        opened = text[end:].lstrip("([{")[:1] if after in "([{" else after
+        return not (after.islower() or opened.isdigit() or after in _GOES_ON)
+    return after in _CUTS
 
 
 def words(text: str) -> list[int]:

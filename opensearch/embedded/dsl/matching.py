@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from etalage.core.errors import QueryError
-from etalage.core.text import stems
+from etalage.core.text import located
 from opensearch.embedded.dsl import body, schema
 from opensearch.embedded.dsl.clauses import All, Clause, Nothing
 from opensearch.embedded.dsl.compound import Best, checked_least
@@ -16,7 +17,7 @@ from opensearch.embedded.dsl.phrases import Phrase
 from opensearch.embedded.dsl.reader import Reader, by_field, options
 from opensearch.embedded.dsl.schema import Field, Kind
 from opensearch.embedded.dsl.terms import value_of
-from opensearch.embedded.dsl.values import Values
+from opensearch.embedded.dsl.values import Pattern, Values
 from opensearch.embedded.dsl.words import MAX_EXPANSIONS, Across, Fuzziness, Near, Words
 
 _FUZZY: Final = ("fuzziness", "prefix_length", "max_expansions", "fuzzy_transpositions", "fuzzy_rewrite")
@@ -57,6 +58,7 @@ class Asked:
     Attributes:
         terms: its analyzed words.
         kind: `words`, `phrase`, `phrase_prefix` or `bool_prefix`.
+        open_end: whether the last word is a prefix.
     """
 
     def __init__(self, reader: Reader, text: object, found: Mapping[str, Any], at: str, kind: str) -> None:
@@ -64,7 +66,11 @@ class Asked:
         self.text = body.scalar(text, at)
         if "analyzer" in found:
             body.choice(found["analyzer"], f"{at}.analyzer", _ANALYZERS)
-        self.terms = tuple(stems(self.text))
+        words = located(self.text)
+        self.terms = tuple(stem for stem, _, _ in words)
+        # As on a node: a sign or a blank after the last word says that the word is whole.
+        ends = bool(words) and words[-1][2] == len(self.text)
+        self.open_end = kind == "phrase_prefix" or (kind == "bool_prefix" and ends)
         self.every = body.choice(found.get("operator", "or"), f"{at}.operator", ("or", "and")) == "and"
         minimum = found.get("minimum_should_match")
         self.minimum = None if minimum is None else checked_least(minimum, f"{at}.minimum_should_match")
@@ -90,7 +96,7 @@ class Asked:
                 field=field.number,
                 terms=self.terms,
                 slop=self.slop,
-                open_end=self.kind == "phrase_prefix",
+                open_end=self.open_end,
                 expansions=self.expansions,
                 boost=boost,
             )
@@ -100,7 +106,7 @@ class Asked:
             every=self.every,
             minimum=self.minimum,
             fuzziness=self.fuzziness,
-            open_end=self.kind == "bool_prefix",
+            open_end=self.open_end,
             boost=boost,
         )
 
@@ -115,8 +121,6 @@ class Asked:
         if self.fuzziness is not None and field.kind in (Kind.KEYWORD, Kind.ATTRIBUTE):
             return NearValues(field=field, value=value, fuzziness=self.fuzziness, boost=boost)
         if self.kind in ("phrase_prefix", "bool_prefix") and field.kind in (Kind.KEYWORD, Kind.ATTRIBUTE):
-            from opensearch.embedded.dsl.values import Pattern
-
             return Pattern(field=field, prefix=value, boost=boost)
         return Values(field=field, values=(value,), boost=boost)
 
@@ -143,8 +147,6 @@ class Asked:
 
 def shared_with(clause: Clause, shared: Mapping[str, Any]) -> Clause:
     """The clause with its boost times the given one, and a name."""
-    from dataclasses import replace
-
     return replace(clause, boost=clause.boost * shared.get("boost", 1.0), name=shared.get("name", ""))
 
 

@@ -61,6 +61,7 @@ def test_match(matched: Ids, query: Any, expected: str) -> None:
         ("match_phrase_prefix", {"title": {"query": "red r", "max_expansions": 1}}, ""),
         ("match_bool_prefix", {"title": "lamp ru"}, "abc"), ("match_bool_prefix", {"title": "ru"}, "ab"),
         ("match_bool_prefix", {"title": {"query": "red ru", "operator": "and"}}, "a"), ("match_bool_prefix", {"brand": "Ac"}, "abh"),
+        ("match_bool_prefix", {"title": "ru "}, ""), ("match_phrase_prefix", {"title": "red ru "}, "a"),
     ],
 )  # fmt: skip
 def test_phrases_and_prefixes(matched: Ids, clause: str, query: Any, expected: str) -> None:
