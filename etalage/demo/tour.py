@@ -25,7 +25,7 @@ from ranker.training.report import Plan, train
 from workers import behaviour, coordinate, parts
 
 _SHOWN: Final = 12
-_PREFIXES: Final = ("r", "sh", "wireless", "lap", "run", "blue", "cof", "head", "kit", "wom", "手", "gam")
+_PREFIXES: Final = ("r", "sh", "wi", "lap", "run", "blue", "cof", "head", "kit", "wom", "黑色", "gam")
 
 
 @dataclass(frozen=True, slots=True)
