@@ -1,4 +1,5 @@
-"""Columns of a snapshot: string lists in one blob, and exact values with their rows, for filters, facets and sorting."""
+"""Columns of a snapshot: string lists in one blob, and exact values with their rows, for filters, facets and
+sorting."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """An inverted index in flat arrays, with positions, scored with BM25 in Lucene's form.
 
-A snapshot never changes, so document frequencies and lengths are known when it is built and each posting holds its finished
-BM25 weight; a query only adds them up, per field. One lexicon serves every field: its terms are sorted, so that those with a
-prefix lie side by side, and found by 64-bit hashes (100,000 terms collide with a probability of 3e-10). Lengths are rounded
-as Lucene's one-byte norms are, so that scores agree with a node's.
+A snapshot never changes, so document frequencies and lengths are known when it is built and each posting holds its
+finished BM25 weight; a query only adds them up, per field. One lexicon serves every field: its terms are sorted, so
+that those with a prefix lie side by side, and found by 64-bit hashes (100,000 terms collide with a probability of
+3e-10). Lengths are rounded as Lucene's one-byte norms are, so that scores agree with a node's.
 
 Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond, 2009; Lucene's `BM25Similarity`.
 """
@@ -31,7 +31,8 @@ from opensearch.embedded.columns import Strings
 Rows = npt.NDArray[np.int32]
 
 GAP: Final = 100
-"""Positions between the values of a field with several, as on a node, so that no phrase reaches from one into the next."""
+"""Positions between the values of a field with several, as on a node, so that no phrase reaches from one into the
+next."""
 
 _FORM: Final = b"tokens-2"
 """How `analyze` writes; what begins otherwise was written by an older version."""

@@ -1,8 +1,8 @@
 """What a search of the embedded engine reads: immutable files derived from the truth, replaced as a whole.
 
-A snapshot is a pure function of a generation's documents. It is written into a temporary folder, flushed, renamed, and only
-then named by the `CURRENT` file, so that a kill at any point leaves the last complete one in place. Readers keep the files
-of an older snapshot mapped until they notice the new one.
+A snapshot is a pure function of a generation's documents. It is written into a temporary folder, flushed, renamed, and
+only then named by the `CURRENT` file, so that a kill at any point leaves the last complete one in place. Readers keep
+the files of an older snapshot mapped until they notice the new one.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ def _publish(folder: Path, manifest: Mapping[str, object]) -> None:
 
 
 def read_current(folder: Path) -> dict[str, object] | None:
-    """The manifest that `CURRENT` holds, or None before the first snapshot of this version; one of an older version is made
-    again from the truth.
+    """The manifest that `CURRENT` holds, or None before the first snapshot of this version; one of an older version is
+    made again from the truth.
 
     Raises:
         EngineError: it was written by a newer version, or the truth holds other feature records.

@@ -1,8 +1,9 @@
 """Nearest vectors of a snapshot: exact up to a measured size, HNSW beyond, exact again under a filter.
 
 Vectors are kept as int8 rows. Up to `exact_limit` rows usearch compares the query with each (19,406 x 384 on one core:
-0.7 ms; a float32 matrix-vector product took 1 to 3 ms and four times the memory; an HNSW graph 0.25 ms, but it misses some
-neighbours and takes 3 s to build). A margin of neighbours is compared again in floating point, so that ties break by row.
+0.7 ms; a float32 matrix-vector product took 1 to 3 ms and four times the memory; an HNSW graph 0.25 ms, but it misses
+some neighbours and takes 3 s to build). A margin of neighbours is compared again in floating point, so that ties break
+by row.
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ def read_order(value: object, at: str, inner: Tree) -> tuple[Order, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One bucket before its answer: its key, how to compare it, how many documents it has, and what gives their mask."""
+    """One bucket before its answer: its key, how to compare it, how many documents it has, and what gives their
+    mask."""
 
     key: Any
     rank: Any

@@ -29,7 +29,8 @@ _EXTRA: Final = ("names", "titles")
 
 
 def build(sources: Sequence[Mapping[str, Any]], blobs: Sequence[bytes], folder: Path) -> None:
-    """Write what is needed beside the snapshot's other files, given each document's source and its JSON, in row order."""
+    """Write what is needed beside the snapshot's other files, given each document's source and its JSON, in row
+    order."""
     Strings.build_bytes(blobs, folder, "sources")
     Exact.build([list(source.get("category", ())) for source in sources], folder, "exact-names")
     Exact.build([[source["title"]] for source in sources], folder, "exact-titles")
@@ -49,8 +50,8 @@ def build(sources: Sequence[Mapping[str, Any]], blobs: Sequence[bytes], folder: 
 
 
 class Catalog:
-    """One generation's documents. A document is a row; rows are in the order of ids. Every file is opened at once, because
-    the folder may be removed while a reader goes on.
+    """One generation's documents. A document is a row; rows are in the order of ids. Every file is opened at once,
+    because the folder may be removed while a reader goes on.
 
     Attributes:
         exact: keyword fields by `fields.KEYWORD` and `names`, `titles`.

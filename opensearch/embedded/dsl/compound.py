@@ -18,7 +18,8 @@ _MIN_SHARE: Final = 0.001
 
 
 def least(spec: str | None, clauses: int) -> int:
-    """How many of `clauses` optional clauses must match after a `minimum_should_match` that `checked_least` accepted."""
+    """How many of `clauses` optional clauses must match after a `minimum_should_match` that `checked_least`
+    accepted."""
     if spec is None:
         return 0
     found = clauses

@@ -48,8 +48,8 @@ def written(value: int) -> str:
 def millis(value: object, *, up: bool = False, zone: timezone = UTC) -> int | None:
     """An ISO-8601 time or milliseconds since 1970 as milliseconds; None for anything else. Four digits are a year.
 
-    `up` fills the time of day that the text leaves out with its end instead of its beginning, as a node does (`2026` is then
-    the last millisecond of January 1st). A text without a zone is in `zone`.
+    `up` fills the time of day that the text leaves out with its end instead of its beginning, as a node does (`2026`
+    is then the last millisecond of January 1st). A text without a zone is in `zone`.
     """
     if isinstance(value, bool):
         return None

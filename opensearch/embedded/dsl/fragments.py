@@ -1,7 +1,7 @@
 """Cuts a text into the fragments that a highlighter shows, as OpenSearch's unified highlighter does.
 
-Fragments follow sentences, up to a number of characters; a longer sentence is cut between words. The best ones by the score
-of Lucene's `PassageScorer` are kept, in the order of the text unless told otherwise.
+Fragments follow sentences, up to a number of characters; a longer sentence is cut between words. The best ones by the
+score of Lucene's `PassageScorer` are kept, in the order of the text unless told otherwise.
 """
 
 from __future__ import annotations

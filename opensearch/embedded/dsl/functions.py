@@ -1,7 +1,7 @@
 """`function_score`: scores changed by functions of a document's fields.
 
-Formulas and defaults are OpenSearch's: `field_value_factor`, `weight`, `random_score`, and the decays `gauss`, `exp` and
-`linear` of numbers and times.
+Formulas and defaults are OpenSearch's: `field_value_factor`, `weight`, `random_score`, and the decays `gauss`, `exp`
+and `linear` of numbers and times.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from opensearch.embedded.postings import idf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearValues(Clause):
-    """Values near one, scored with BM25 as a field without lengths is: each value counts as frequent as the most frequent."""
+    """Values near one, scored with BM25 as a field without lengths is: each value counts as frequent as the most
+    frequent."""
 
     field: Field
     value: str

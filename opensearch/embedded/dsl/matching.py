@@ -22,9 +22,14 @@ from opensearch.embedded.dsl.words import MAX_EXPANSIONS, Across, Fuzziness, Nea
 
 _FUZZY: Final = ("fuzziness", "prefix_length", "max_expansions", "fuzzy_transpositions", "fuzzy_rewrite")
 _WORDS: Final = (
-    "operator", "minimum_should_match", "zero_terms_query", "lenient", "analyzer", "auto_generate_synonyms_phrase_query",
+    "operator",
+    "minimum_should_match",
+    "zero_terms_query",
+    "lenient",
+    "analyzer",
+    "auto_generate_synonyms_phrase_query",
     *_FUZZY,
-)  # fmt: skip
+)
 _ANALYZERS: Final = ("etalage",)
 _TYPES: Final = ("best_fields", "most_fields", "cross_fields", "phrase", "phrase_prefix", "bool_prefix")
 
@@ -173,8 +178,8 @@ def match_bool_prefix(reader: Reader, value: object, at: str) -> Clause:
 
 
 def named_fields(reader: Reader, value: object, at: str) -> list[tuple[Field, float, bool]]:
-    """The fields of a list such as `["title^2", "attr*"]`, each with its weight and whether its values are lenient; those
-    unknown are left out. Raises QueryError."""
+    """The fields of a list such as `["title^2", "attr*"]`, each with its weight and whether its values are lenient;
+    those unknown are left out. Raises QueryError."""
     found: dict[str, tuple[Field, float, bool]] = {}
     for one, place in body.listed(value, at):
         name, sign, weight = body.string(one, place).partition("^")

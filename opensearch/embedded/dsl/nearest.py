@@ -18,7 +18,8 @@ from opensearch.engine import MAX_WINDOW
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Neighbours(Clause):
-    """The `k` nearest of those that `filter` matches, or all at least as near as `least`; scores are (1 + cosine) / 2."""
+    """The `k` nearest of those that `filter` matches, or all at least as near as `least`; scores are (1 + cosine) /
+    2."""
 
     field: str
     vector: Floats

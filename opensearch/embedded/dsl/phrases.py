@@ -1,7 +1,7 @@
 """Phrases of a text field: `match_phrase`, `match_phrase_prefix`.
 
-Scores are Lucene's: the sum of the terms' idf times BM25's curve of how often the phrase occurs; with a slop, an occurrence
-counts 1 / (1 + its distance).
+Scores are Lucene's: the sum of the terms' idf times BM25's curve of how often the phrase occurs; with a slop, an
+occurrence counts 1 / (1 + its distance).
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def _sloppy(keys: Sequence[Keys], groups: Sequence[int], slop: int) -> tuple[Key
 class Sloppy:
     """The occurrences of a sloppy phrase in one text, as Lucene's `SloppyPhraseMatcher` finds them.
 
-    Each word has a cursor over its positions; `starts` are the cursors' positions less the words' places in the phrase, so
-    that they are equal where the phrase stands as it was asked for. The cursor that lies first moves on.
+    Each word has a cursor over its positions; `starts` are the cursors' positions less the words' places in the
+    phrase, so that they are equal where the phrase stands as it was asked for. The cursor that lies first moves on.
 
     Args:
         places: for each word, its positions in the text, rising.

@@ -1,7 +1,7 @@
 """`query_string`: Lucene's query language, without regular expressions.
 
-Words, "phrases"~2, prefix*, wild?cards, fuzzy~1, name:value, name:(a group), ranges `[1 TO 5}` and `>=3`, `_exists_:name`,
-+ - ! AND OR NOT, boosts ^2, and parentheses. Neighbouring words are one text, as on a node.
+Words, "phrases"~2, prefix*, wild?cards, fuzzy~1, name:value, name:(a group), ranges `[1 TO 5}` and `>=3`,
+`_exists_:name`, + - ! AND OR NOT, boosts ^2, and parentheses. Neighbouring words are one text, as on a node.
 """
 
 from __future__ import annotations
@@ -25,13 +25,31 @@ Fields = Sequence[tuple[Field, float, bool]]
 """Fields with their weights, and whether a value that does not fit is no error."""
 
 KNOWN: Final = (
-    "query", "fields", "default_operator", "lenient", "minimum_should_match", "analyze_wildcard", "analyzer",
-    "auto_generate_synonyms_phrase_query", "fuzzy_prefix_length", "fuzzy_max_expansions", "fuzzy_transpositions",
-)  # fmt: skip
+    "query",
+    "fields",
+    "default_operator",
+    "lenient",
+    "minimum_should_match",
+    "analyze_wildcard",
+    "analyzer",
+    "auto_generate_synonyms_phrase_query",
+    "fuzzy_prefix_length",
+    "fuzzy_max_expansions",
+    "fuzzy_transpositions",
+)
 _OWN: Final = (
-    "default_field", "allow_leading_wildcard", "type", "tie_breaker", "phrase_slop", "fuzziness", "enable_position_increments",
-    "max_determinized_states", "escape", "time_zone", "rewrite",
-)  # fmt: skip
+    "default_field",
+    "allow_leading_wildcard",
+    "type",
+    "tie_breaker",
+    "phrase_slop",
+    "fuzziness",
+    "enable_position_increments",
+    "max_determinized_states",
+    "escape",
+    "time_zone",
+    "rewrite",
+)
 _LONGEST: Final = 10_000
 _TOKEN: Final = re.compile(
     r'\s*(?:(?P<phrase>"(?:[^"\\]|\\.)*")|(?P<range>[\[{][^\]}]*[\]}])|(?P<sign>&&|\|\||[()+\-!^~:])'

@@ -18,9 +18,23 @@ from opensearch.embedded.dsl.kinds import AGGREGATIONS
 from opensearch.embedded.dsl.queries import reader
 
 _KNOWN: Final = (
-    *fetch.PART, "query", "search_after", "track_total_hits", "min_score", "post_filter", "aggs", "aggregations",
-    "collapse", "suggest", "timeout", "ext", "terminate_after", "stats", "profile", "verbose_pipeline",
-)  # fmt: skip
+    *fetch.PART,
+    "query",
+    "search_after",
+    "track_total_hits",
+    "min_score",
+    "post_filter",
+    "aggs",
+    "aggregations",
+    "collapse",
+    "suggest",
+    "timeout",
+    "ext",
+    "terminate_after",
+    "stats",
+    "profile",
+    "verbose_pipeline",
+)
 _COUNTED: Final = 10_000
 """How many hits a total counts exactly unless told."""
 
@@ -187,11 +201,29 @@ _PARAMS: Final = {
     "seq_no_primary_term": "seq_no_primary_term",
 }
 _IGNORED: Final = (
-    "preference", "routing", "request_cache", "typed_keys", "ignore_unavailable", "allow_no_indices", "expand_wildcards",
-    "rest_total_hits_as_int", "search_type", "batched_reduce_size", "max_concurrent_shard_requests", "timeout", "pretty",
-    "pre_filter_shard_size", "allow_partial_search_results", "ccs_minimize_roundtrips", "human", "error_trace",
-    "filter_path", "include_named_queries_score", "cancel_after_time_interval", "phase_took",
-)  # fmt: skip
+    "preference",
+    "routing",
+    "request_cache",
+    "typed_keys",
+    "ignore_unavailable",
+    "allow_no_indices",
+    "expand_wildcards",
+    "rest_total_hits_as_int",
+    "search_type",
+    "batched_reduce_size",
+    "max_concurrent_shard_requests",
+    "timeout",
+    "pretty",
+    "pre_filter_shard_size",
+    "allow_partial_search_results",
+    "ccs_minimize_roundtrips",
+    "human",
+    "error_trace",
+    "filter_path",
+    "include_named_queries_score",
+    "cancel_after_time_interval",
+    "phase_took",
+)
 
 
 def merged(given: Mapping[str, Any], params: Mapping[str, str]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""`simple_query_string`: words, "phrases", prefix*, fuzzy~1, + | - and parentheses; whatever cannot be read is a word."""
+"""`simple_query_string`: words, "phrases", prefix*, fuzzy~1, + | - and parentheses; whatever cannot be read is a
+word."""
 
 from __future__ import annotations
 
@@ -14,8 +15,20 @@ from opensearch.embedded.dsl.reader import MAX_DEPTH, Reader, options
 from opensearch.embedded.dsl.terms import plain
 
 _FLAGS: Final = (
-    "all", "none", "and", "not", "or", "prefix", "phrase", "precedence", "escape", "whitespace", "fuzzy", "near", "slop",
-)  # fmt: skip
+    "all",
+    "none",
+    "and",
+    "not",
+    "or",
+    "prefix",
+    "phrase",
+    "precedence",
+    "escape",
+    "whitespace",
+    "fuzzy",
+    "near",
+    "slop",
+)
 _PIECE: Final = re.compile(
     r'(?P<blank>\s+)|(?P<phrase>"(?:[^"\\]|\\.)*")(?:~(?P<slop>\d{1,4}))?|(?P<sign>[+|\-()])'
     r'|(?P<word>(?:\\.|[^\s+|()"])+)|(?P<other>.)',

@@ -50,7 +50,8 @@ class Fuzziness:
 
 
 def similar(values: Sequence[str], term: str, fuzziness: Fuzziness) -> list[tuple[int, float]]:
-    """The places in `values` (sorted) of those near `term`, and how near, at most `fuzziness.expansions`, nearest first."""
+    """The places in `values` (sorted) of those near `term`, and how near, at most `fuzziness.expansions`, nearest
+    first."""
     edits = fuzziness.of(term)
     distance = OSA.distance if fuzziness.swaps else Levenshtein.distance
     if not values:

@@ -17,18 +17,27 @@ Ids = Callable[..., str]
 @pytest.mark.parametrize(
     ("sort", "expected"),
     [
-        ("price", "cehabdfg"), (["price"], "cehabdfg"), ({"price": "desc"}, "fdbahecg"),
-        ([{"price": {"order": "desc", "missing": "_first"}}], "gfdbahec"), ([{"price": {"missing": 3000}}], "ceghabdf"),
-        ([{"brand": "asc"}, {"price": "desc"}], "bahdcefg"), ([{"brand": {"order": "desc"}}], "ecdabhfg"),
-        ([{"brand": {"missing": "Bz"}}], "abhcdfge"), ([{"brand": {"missing": "_first"}}], "fgabhcde"),
-        ([{"category": "asc"}], "defhabcg"), ([{"category": {"order": "asc", "mode": "max"}}], "ehdgcfab"),
+        ("price", "cehabdfg"),
+        (["price"], "cehabdfg"),
+        ({"price": "desc"}, "fdbahecg"),
+        ([{"price": {"order": "desc", "missing": "_first"}}], "gfdbahec"),
+        ([{"price": {"missing": 3000}}], "ceghabdf"),
+        ([{"brand": "asc"}, {"price": "desc"}], "bahdcefg"),
+        ([{"brand": {"order": "desc"}}], "ecdabhfg"),
+        ([{"brand": {"missing": "Bz"}}], "abhcdfge"),
+        ([{"brand": {"missing": "_first"}}], "fgabhcde"),
+        ([{"category": "asc"}], "defhabcg"),
+        ([{"category": {"order": "asc", "mode": "max"}}], "ehdgcfab"),
         ([{"category": {"order": "desc", "mode": "min"}}], "abcgefhd"),
-        ([{"created_at": "desc"}], "hdcbaefg"), ([{"created_at": {"missing": "_first"}}], "efgabcdh"),
-        ([{"id": "desc"}], "hgfedcba"), (["_doc"], "abcdefgh"), ([{"title.keyword": "asc"}], "bdhcagef"),
+        ([{"created_at": "desc"}], "hdcbaefg"),
+        ([{"created_at": {"missing": "_first"}}], "efgabcdh"),
+        ([{"id": "desc"}], "hgfedcba"),
+        (["_doc"], "abcdefgh"),
+        ([{"title.keyword": "asc"}], "bdhcagef"),
         ([{"nope": {"unmapped_type": "long"}}, {"_id": "desc"}], "hgfedcba"),
         ([{"attributes.color": "asc"}], "ebacdfgh"),
     ],
-)  # fmt: skip
+)
 def test_orders(ids: Ids, sort: Any, expected: str) -> None:
     assert ids(sort=sort) == expected
 
@@ -45,7 +54,9 @@ def test_the_values_of_an_order_are_shown(ask: Ask) -> None:
     assert "sort" not in ask({"match": {"title": "red"}}, sort=["_score"])["hits"]["hits"][0]
 
 
-@pytest.mark.parametrize("sort", [["price", "id"], [{"brand": "desc"}, "id"], [{"created_at": "desc"}, {"id": "desc"}], ["_score", "id"]])
+@pytest.mark.parametrize(
+    "sort", [["price", "id"], [{"brand": "desc"}, "id"], [{"created_at": "desc"}, {"id": "desc"}], ["_score", "id"]]
+)
 def test_windows_and_search_after_go_through_everything(ask: Ask, ids: Ids, sort: list[Any]) -> None:
     whole, found, after = ids(sort=sort), "", None
     assert "".join(ids(sort=sort, **{"from": start, "size": 3}) for start in range(0, 9, 3)) == whole
@@ -65,19 +76,30 @@ def test_totals(ask: Ask) -> None:
     assert ask(size=0)["hits"] == {"total": {"value": 8, "relation": "eq"}, "max_score": None, "hits": []}
     whole = ask({"term": {"brand": "Bolt"}})
     assert {name: whole[name] for name in ("timed_out", "_shards")} == {
-        "timed_out": False, "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0}
-    }  # fmt: skip
+        "timed_out": False,
+        "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
+    }
     assert isinstance(whole["took"], int)
 
 
 @pytest.mark.parametrize(
     ("source", "names"),
     [
-        (True, None), (False, set()), ("title", {"title"}), (["title", "pri*"], {"title", "price"}),
-        ({"includes": ["attributes.col*"]}, {"attributes"}), ({"excludes": ["*"]}, set()),
-        ({"includes": ["*e*"], "excludes": ["title", "created*", "desc*", "attributes*", "reviews", "variant_group"]}, {"price", "category", "category_path"}),
+        (True, None),
+        (False, set()),
+        ("title", {"title"}),
+        (["title", "pri*"], {"title", "price"}),
+        ({"includes": ["attributes.col*"]}, {"attributes"}),
+        ({"excludes": ["*"]}, set()),
+        (
+            {
+                "includes": ["*e*"],
+                "excludes": ["title", "created*", "desc*", "attributes*", "reviews", "variant_group"],
+            },
+            {"price", "category", "category_path"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_sources(ask: Ask, source: Any, names: set[str] | None) -> None:
     hit = ask({"ids": {"values": ["a"]}}, _source=source)["hits"]["hits"][0]
     if names is None:
@@ -93,13 +115,19 @@ def test_fields_of_hits(ask: Ask) -> None:
         return hit
 
     assert shown(docvalue_fields=["price", "category", "attrs", "brand", "created_at"], _source=False)["fields"] == {
-        "price": [2500.0], "category": ["Electronics"], "brand": ["Café Noir"],
+        "price": [2500.0],
+        "category": ["Electronics"],
+        "brand": ["Café Noir"],
         "attrs": ["color=black", "color=dark grey", "mpn=MX-500"],
-    }  # fmt: skip
+    }
     assert shown(fields=["title", "attributes.color", "pri*"])["fields"] == {
-        "title": ["Wireless mouse MX-500"], "attributes.color": ["black", "dark grey"], "price": [2500.0]
-    }  # fmt: skip
-    assert set(shown(stored_fields="_none_")) == {"_index", "_score"} and "_source" not in shown(stored_fields=["title"])
+        "title": ["Wireless mouse MX-500"],
+        "attributes.color": ["black", "dark grey"],
+        "price": [2500.0],
+    }
+    assert set(shown(stored_fields="_none_")) == {"_index", "_score"} and "_source" not in shown(
+        stored_fields=["title"]
+    )
     assert shown(version=True, seq_no_primary_term=True)["_version"] == 1
     assert shown(explain=True)["_explanation"]["value"] == 1
 
@@ -120,7 +148,12 @@ def test_spellings_and_beginnings(ask: Ask) -> None:
     assert found["hits"]["total"]["value"] == 0
     assert found["suggest"]["s"] == [
         {"text": "lmap", "offset": 0, "length": 4, "options": [{"text": "lamp", "score": 0.75, "freq": 1}]},
-        {"text": "redd", "offset": 5, "length": 4, "options": [{"text": "red", "score": pytest.approx(2 / 3), "freq": 3}]},
+        {
+            "text": "redd",
+            "offset": 5,
+            "length": 4,
+            "options": [{"text": "red", "score": pytest.approx(2 / 3), "freq": 3}],
+        },
     ]
     titles = ask(suggest={"c": {"prefix": "RED ", "completion": {"field": "title", "size": 2}}})["suggest"]["c"]
     assert [one["text"] for one in titles[0]["options"]] == ["Red desk lamp", "Red shoe rack"]
@@ -133,8 +166,9 @@ def test_highlights(ask: Ask) -> None:
 
     red = {"match": {"title": "red shoes"}}
     assert shown(red, fields={"title": {}})[:2] == [
-        {"title": ["<em>Red</em> running <em>shoes</em>"]}, {"title": ["Blue running <em>shoes</em>"]}
-    ]  # fmt: skip
+        {"title": ["<em>Red</em> running <em>shoes</em>"]},
+        {"title": ["Blue running <em>shoes</em>"]},
+    ]
     assert shown(red, fields={"description": {}})[0] is None
     loose = shown(red, fields={"description": {"pre_tags": ["["], "post_tags": ["]"]}}, require_field_match=False)
     assert loose[0] == {"description": ["A [shoe] to run in. It is [red]."]}
@@ -143,11 +177,14 @@ def test_highlights(ask: Ask) -> None:
     assert shown(phrase, fields={"description": {"number_of_fragments": 0}}) == [
         {"description": ["A lamp for the desk. The <em>red</em> <em>lamp</em> shines."]}
     ]
-    small = shown({"match": {"description": "lamp"}}, fields={"description": {"fragment_size": 10, "number_of_fragments": 1}})
+    small = shown(
+        {"match": {"description": "lamp"}}, fields={"description": {"fragment_size": 10, "number_of_fragments": 1}}
+    )
     assert small == [{"description": ["A <em>lamp</em> for"]}]
     assert shown({"term": {"brand": "Bolt"}}, fields={"brand": {}, "title": {"no_match_size": 4}})[0] == {
-        "brand": ["<em>Bolt</em>"], "title": ["Red desk"]
-    }  # fmt: skip
+        "brand": ["<em>Bolt</em>"],
+        "title": ["Red desk"],
+    }
     own = {"title": {"highlight_query": {"prefix": {"title": "de"}}}}
     assert shown({"ids": {"values": ["c"]}}, fields=own) == [{"title": ["Red <em>desk</em> lamp"]}]
     assert shown({"match": {"title": "chair"}}, fields=[{"title": {}}], encoder="html", tags_schema="styled") == [
@@ -174,10 +211,19 @@ def test_url_parameters(engine: EmbeddedEngine) -> None:
 def test_counts_and_documents(engine: EmbeddedEngine) -> None:
     assert engine.tally("shop", {}) == 8 and engine.tally("shop", {"query": {"match": {"title": "red"}}}) == 3
     found = engine.document("shop", "c")
-    assert found is not None and found["_source"]["title"] == "Red desk lamp" and found["_source"]["attrs"] == ["color=red"]
+    assert (
+        found is not None
+        and found["_source"]["title"] == "Red desk lamp"
+        and found["_source"]["attrs"] == ["color=red"]
+    )
     assert {name: found[name] for name in ("_index", "_id", "_version", "_seq_no", "_primary_term", "found")} == {
-        "_index": "shop-000001", "_id": "c", "_version": 1, "_seq_no": 0, "_primary_term": 1, "found": True
-    }  # fmt: skip
+        "_index": "shop-000001",
+        "_id": "c",
+        "_version": 1,
+        "_seq_no": 0,
+        "_primary_term": 1,
+        "found": True,
+    }
     assert engine.document("shop", "zz") is None and engine.document("shop", "\ud800") is None
 
 

@@ -21,10 +21,18 @@ def scored(**more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("modifier", "expected"),
     [
-        ("none", 20), ("log", math.log10(20)), ("log1p", math.log10(21)), ("log2p", math.log10(22)), ("ln", math.log(20)),
-        ("ln1p", math.log(21)), ("ln2p", math.log(22)), ("square", 400), ("sqrt", math.sqrt(20)), ("reciprocal", 1 / 20),
+        ("none", 20),
+        ("log", math.log10(20)),
+        ("log1p", math.log10(21)),
+        ("log2p", math.log10(22)),
+        ("ln", math.log(20)),
+        ("ln1p", math.log(21)),
+        ("ln2p", math.log(22)),
+        ("square", 400),
+        ("sqrt", math.sqrt(20)),
+        ("reciprocal", 1 / 20),
     ],
-)  # fmt: skip
+)
 def test_modifiers(scores: Scores, modifier: str, expected: float) -> None:
     factor = {"field": "reviews", "modifier": modifier, "factor": 2, "missing": 1}
     assert scores(scored(field_value_factor=factor))["a"] == pytest.approx(3 * expected, rel=1e-5)
@@ -49,7 +57,8 @@ def test_score_modes(scores: Scores, mode: str, a: float, b: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "a", "b"), [("multiply", 15, 3), ("replace", 5, 1), ("sum", 8, 4), ("avg", 4, 2), ("max", 5, 3), ("min", 3, 1)]
+    ("mode", "a", "b"),
+    [("multiply", 15, 3), ("replace", 5, 1), ("sum", 8, 4), ("avg", 4, 2), ("max", 5, 3), ("min", 3, 1)],
 )
 def test_boost_modes_and_documents_without_a_function(scores: Scores, mode: str, a: float, b: float) -> None:
     found = scores(scored(functions=[{"filter": CHEAP, "weight": 5}], boost_mode=mode))

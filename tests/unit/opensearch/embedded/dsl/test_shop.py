@@ -21,7 +21,9 @@ def ask(engine: EmbeddedEngine, shop: Shop, text: str = "red", vector: Any = Non
 
 
 def test_its_matches_come_in_the_order_of_its_scores(engine: EmbeddedEngine) -> None:
-    found = ask(engine, Shop({"function_score": {"query": RED, "field_value_factor": {"field": "price", "missing": 1}}}))
+    found = ask(
+        engine, Shop({"function_score": {"query": RED, "field_value_factor": {"field": "price", "missing": 1}}})
+    )
     assert found.ids == ["a", "c", "g"] and found.total == 3 and not found.near.any()
     # The scores shown are those of the text, as without a shop.
     usual = engine.candidates("shop", Request("red"))
@@ -40,7 +42,9 @@ def test_neighbours_come_first_and_obey_the_constraints(engine: EmbeddedEngine) 
 
 
 def test_filters_of_the_request_hold_too(engine: EmbeddedEngine) -> None:
-    found = ask(engine, Shop({"match_all": {}}, constraints=(DEAR,)), filters=(Term("brand", ("Acme",)),), vector=EAST, k=1)
+    found = ask(
+        engine, Shop({"match_all": {}}, constraints=(DEAR,)), filters=(Term("brand", ("Acme",)),), vector=EAST, k=1
+    )
     assert found.ids == ["a", "b", "h"]
 
 

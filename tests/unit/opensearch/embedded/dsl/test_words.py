@@ -32,17 +32,33 @@ def idf(n: int, documents: int = 8) -> float:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("red shoe", "abcg"), ({"query": "red shoe", "operator": "and"}, "ag"), ({"query": "RED Shoes", "operator": "AND"}, "ag"),
-        ({"query": "red shoe rack", "minimum_should_match": 2}, "ag"), ({"query": "red shoe rack", "minimum_should_match": "67%"}, "ag"),
-        ({"query": "red red lamp", "minimum_should_match": 3}, "c"), ({"query": "red red", "minimum_should_match": 2}, "acg"),
-        ({"query": "red", "minimum_should_match": 5}, "acg"), ("zebra", ""), ("!!!", ""), ("", ""),
-        ({"query": "!!!", "zero_terms_query": "all"}, "abcdefgh"), ("mx-500", "e"), ("500", "e"), ("蓝牙", "f"), ("牙", ""),
-        ({"query": "lmap", "fuzziness": "AUTO"}, "c"), ({"query": "lmap", "fuzziness": 0}, ""),
-        ({"query": "lmap", "fuzziness": 1, "fuzzy_transpositions": False}, ""), ({"query": "lmap", "fuzziness": "AUTO:5,9"}, ""),
-        ({"query": "kezboard grean", "fuzziness": "auto"}, "dh"), ({"query": "xed", "fuzziness": 1}, "acg"),
-        ({"query": "xed", "fuzziness": 1, "prefix_length": 1}, ""), (12, ""), (True, ""),
+        ("red shoe", "abcg"),
+        ({"query": "red shoe", "operator": "and"}, "ag"),
+        ({"query": "RED Shoes", "operator": "AND"}, "ag"),
+        ({"query": "red shoe rack", "minimum_should_match": 2}, "ag"),
+        ({"query": "red shoe rack", "minimum_should_match": "67%"}, "ag"),
+        ({"query": "red red lamp", "minimum_should_match": 3}, "c"),
+        ({"query": "red red", "minimum_should_match": 2}, "acg"),
+        ({"query": "red", "minimum_should_match": 5}, "acg"),
+        ("zebra", ""),
+        ("!!!", ""),
+        ("", ""),
+        ({"query": "!!!", "zero_terms_query": "all"}, "abcdefgh"),
+        ("mx-500", "e"),
+        ("500", "e"),
+        ("蓝牙", "f"),
+        ("牙", ""),
+        ({"query": "lmap", "fuzziness": "AUTO"}, "c"),
+        ({"query": "lmap", "fuzziness": 0}, ""),
+        ({"query": "lmap", "fuzziness": 1, "fuzzy_transpositions": False}, ""),
+        ({"query": "lmap", "fuzziness": "AUTO:5,9"}, ""),
+        ({"query": "kezboard grean", "fuzziness": "auto"}, "dh"),
+        ({"query": "xed", "fuzziness": 1}, "acg"),
+        ({"query": "xed", "fuzziness": 1, "prefix_length": 1}, ""),
+        (12, ""),
+        (True, ""),
     ],
-)  # fmt: skip
+)
 def test_match(matched: Ids, query: Any, expected: str) -> None:
     assert matched({"match": {"title": query}}) == expected
 
@@ -50,20 +66,32 @@ def test_match(matched: Ids, query: Any, expected: str) -> None:
 @pytest.mark.parametrize(
     ("clause", "query", "expected"),
     [
-        ("match_phrase", {"title": "running shoes"}, "ab"), ("match_phrase", {"title": "shoes running"}, ""),
-        ("match_phrase", {"title": "red shoes"}, "g"), ("match_phrase", {"title": {"query": "red shoes", "slop": 1}}, "ag"),
-        ("match_phrase", {"title": {"query": "shoes red", "slop": 2}}, "g"), ("match_phrase", {"title": "red"}, "acg"),
-        ("match_phrase", {"title": {"query": "shoes red", "slop": 3}}, "ag"), ("match_phrase", {"title": "red zebra"}, ""),
-        ("match_phrase", {"title": "蓝牙耳机"}, "f"), ("match_phrase", {"title": "耳机蓝牙"}, ""), ("match_phrase", {"title": ""}, ""),
-        ("match_phrase", {"category.text": "goods shoes"}, ""), ("match_phrase", {"category_path": "Goods > Shoes"}, "ab"),
-        ("match_phrase_prefix", {"title": "red ru"}, "a"), ("match_phrase_prefix", {"title": "ru"}, "ab"),
-        ("match_phrase_prefix", {"title": "red s"}, "g"), ("match_phrase_prefix", {"title": "red zz"}, ""),
+        ("match_phrase", {"title": "running shoes"}, "ab"),
+        ("match_phrase", {"title": "shoes running"}, ""),
+        ("match_phrase", {"title": "red shoes"}, "g"),
+        ("match_phrase", {"title": {"query": "red shoes", "slop": 1}}, "ag"),
+        ("match_phrase", {"title": {"query": "shoes red", "slop": 2}}, "g"),
+        ("match_phrase", {"title": "red"}, "acg"),
+        ("match_phrase", {"title": {"query": "shoes red", "slop": 3}}, "ag"),
+        ("match_phrase", {"title": "red zebra"}, ""),
+        ("match_phrase", {"title": "蓝牙耳机"}, "f"),
+        ("match_phrase", {"title": "耳机蓝牙"}, ""),
+        ("match_phrase", {"title": ""}, ""),
+        ("match_phrase", {"category.text": "goods shoes"}, ""),
+        ("match_phrase", {"category_path": "Goods > Shoes"}, "ab"),
+        ("match_phrase_prefix", {"title": "red ru"}, "a"),
+        ("match_phrase_prefix", {"title": "ru"}, "ab"),
+        ("match_phrase_prefix", {"title": "red s"}, "g"),
+        ("match_phrase_prefix", {"title": "red zz"}, ""),
         ("match_phrase_prefix", {"title": {"query": "red r", "max_expansions": 1}}, ""),
-        ("match_bool_prefix", {"title": "lamp ru"}, "abc"), ("match_bool_prefix", {"title": "ru"}, "ab"),
-        ("match_bool_prefix", {"title": {"query": "red ru", "operator": "and"}}, "a"), ("match_bool_prefix", {"brand": "Ac"}, "abh"),
-        ("match_bool_prefix", {"title": "ru "}, ""), ("match_phrase_prefix", {"title": "red ru "}, "a"),
+        ("match_bool_prefix", {"title": "lamp ru"}, "abc"),
+        ("match_bool_prefix", {"title": "ru"}, "ab"),
+        ("match_bool_prefix", {"title": {"query": "red ru", "operator": "and"}}, "a"),
+        ("match_bool_prefix", {"brand": "Ac"}, "abh"),
+        ("match_bool_prefix", {"title": "ru "}, ""),
+        ("match_phrase_prefix", {"title": "red ru "}, "a"),
     ],
-)  # fmt: skip
+)
 def test_phrases_and_prefixes(matched: Ids, clause: str, query: Any, expected: str) -> None:
     assert matched({clause: query}) == expected
 
@@ -78,12 +106,17 @@ def test_scores_by_hand(scores: Scores) -> None:
     # One word between: the phrase counts half.
     sloppy = scores({"match_phrase": {"title": {"query": "red shoes", "slop": 1}}})
     assert sloppy["a"] == pytest.approx(2 * idf(3) * curve(0.5, 3), rel=1e-5)
-    assert scores({"term": {"title": {"value": "chair", "boost": 2}}})["d"] == pytest.approx(2 * idf(1) * curve(1, 2), rel=1e-5)
+    assert scores({"term": {"title": {"value": "chair", "boost": 2}}})["d"] == pytest.approx(
+        2 * idf(1) * curve(1, 2), rel=1e-5
+    )
     assert scores({"match_bool_prefix": {"title": "lamp ru"}})["a"] == 1
 
 
 def test_fuzzy_words_count_by_nearness(scores: Scores) -> None:
-    exact, near = scores({"match": {"title": "chair"}})["d"], scores({"match": {"title": {"query": "chaix", "fuzziness": 1}}})
+    exact, near = (
+        scores({"match": {"title": "chair"}})["d"],
+        scores({"match": {"title": {"query": "chaix", "fuzziness": 1}}}),
+    )
     assert near["d"] == pytest.approx(exact * (1 - 1 / 5), rel=1e-5)
 
 
@@ -101,8 +134,14 @@ def test_several_fields(matched: Ids, scores: Scores) -> None:
     assert matched({"multi_match": {"query": "acme keyboard", "operator": "and"}}) == ""
     assert matched({"multi_match": {"query": "Acme", "fields": ["bra*", "nope"]}}) == "abh"
     assert matched({"multi_match": {"query": "for the", "type": "phrase", "fields": ["title", "description"]}}) == "c"
-    assert matched({"multi_match": {"query": "desk sh", "type": "phrase_prefix", "fields": ["description", "title"]}}) == ""
-    assert matched({"multi_match": {"query": "red l", "type": "bool_prefix", "operator": "and", "fields": ["title"]}}) == "c"
+    assert (
+        matched({"multi_match": {"query": "desk sh", "type": "phrase_prefix", "fields": ["description", "title"]}})
+        == ""
+    )
+    assert (
+        matched({"multi_match": {"query": "red l", "type": "bool_prefix", "operator": "and", "fields": ["title"]}})
+        == "c"
+    )
     assert matched({"multi_match": {"query": "5000", "fields": ["title", "price"]}}) == "a"
     assert matched({"multi_match": {"query": "red", "fields": ["title", "price"], "lenient": True}}) == "acg"
     assert matched({"multi_match": {"query": "red", "fields": ["nope"]}}) == ""
@@ -120,8 +159,19 @@ def test_cross_fields_take_frequencies_from_the_field_where_a_word_is_commonest(
 # parts
 def test_how_many_must_match() -> None:
     known = {
-        "3": 3, "-1": 3, "75%": 3, "-25%": 3, "0": 0, "-9": 0, "9": 9, "99%": 3, "-99%": 1, "3<90%": 3, "4<90%": 4, "2<-25% 9<-3": 3,
-    }  # fmt: skip
+        "3": 3,
+        "-1": 3,
+        "75%": 3,
+        "-25%": 3,
+        "0": 0,
+        "-9": 0,
+        "9": 9,
+        "99%": 3,
+        "-99%": 1,
+        "3<90%": 3,
+        "4<90%": 4,
+        "2<-25% 9<-3": 3,
+    }
     assert {spec: least(spec, 4) for spec in known} == known and least(None, 4) == 0
 
 
@@ -137,7 +187,9 @@ def test_sloppy_occurrences() -> None:
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.lists(st.text("abc", min_size=1, max_size=5), unique=True, max_size=20), st.text("abc", min_size=1, max_size=5))
+@given(
+    st.lists(st.text("abc", min_size=1, max_size=5), unique=True, max_size=20), st.text("abc", min_size=1, max_size=5)
+)
 def test_similar_values_are_those_within_the_edits(values: list[str], term: str) -> None:
     def apart(a: str, b: str) -> int:
         rows = [[i + j if i * j == 0 else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
