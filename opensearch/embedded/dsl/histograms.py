@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from opensearch.embedded.dsl import body, dates
+from opensearch.embedded.dsl import body, dates, timeformats
 from opensearch.embedded.dsl.aggregations import (
     MAX_BUCKETS,
     Aggregation,
@@ -31,12 +31,6 @@ _CALENDAR: Final[Mapping[str, str]] = {
     "minute": "m", "1m": "m", "hour": "h", "1h": "h", "day": "d", "1d": "d", "week": "w", "1w": "w", "month": "M",
     "1M": "M", "quarter": "q", "1q": "q", "year": "y", "1y": "y",
 }  # fmt: skip
-_WRITTEN: Final[Mapping[str, str]] = {
-    "yyyy-MM-dd": "%Y-%m-%d", "yyyy-MM": "%Y-%m", "yyyy": "%Y", "strict_date": "%Y-%m-%d", "date": "%Y-%m-%d",
-    "yyyy-MM-dd HH:mm:ss": "%Y-%m-%d %H:%M:%S", "yyyy-MM-dd'T'HH:mm:ss": "%Y-%m-%dT%H:%M:%S", "dd/MM/yyyy": "%d/%m/%Y",
-    "MM/yyyy": "%m/%Y", "yyyy/MM/dd": "%Y/%m/%d",
-}  # fmt: skip
-_STANDARD: Final = ("strict_date_optional_time", "date_optional_time", "date_time", "strict_date_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +208,7 @@ def date_histogram(reader: AggregationReader, found: dict[str, Any], at: str, in
         field,
         floor,
         following,
-        _writer(found.get("format"), f"{at}.format", known_zone),
+        timeformats.writer(found.get("format"), f"{at}.format", known_zone),
         inner=inner,
         at=at,
         missing=None if found.get("missing") is None else time(found["missing"], f"{at}.missing"),
@@ -273,23 +267,3 @@ def _by_calendar(
 
 def _offset(zone: timezone) -> float:
     return (zone.utcoffset(None) or timedelta()) / timedelta(milliseconds=1)
-
-
-def _writer(given: object, at: str, zone: timezone) -> Callable[[float], str]:
-    """How keys are written. Raises QueryError for a format that is not known."""
-
-    def standard(key: float) -> str:
-        local = dates.of_millis(int(key)).astimezone(zone)
-        ending = "Z" if not _offset(zone) else local.strftime("%z")[:3] + ":" + local.strftime("%z")[3:]
-        return local.replace(tzinfo=None).isoformat(timespec="milliseconds") + ending
-
-    if given is None:
-        return standard
-    name = body.string(given, at).split("||")[0]
-    if name == "epoch_millis":
-        return lambda key: str(int(key))
-    if name in _STANDARD:
-        return standard
-    if name not in _WRITTEN:
-        raise body.wrong("this format of times is not known", at, name, f"Use one of: {', '.join(_WRITTEN)}.")
-    return lambda key: dates.of_millis(int(key)).astimezone(zone).strftime(_WRITTEN[name])

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from etalage.core.records import Floats
-from opensearch.embedded.dsl import body, collapse, fetch, sorting, suggest
+from opensearch.embedded.dsl import body, collapse, fetch, sorting, suggest, typed
 from opensearch.embedded.dsl.aggregations import AggregationReader, Tree, collected
 from opensearch.embedded.dsl.catalog import Catalog, Mask
 from opensearch.embedded.dsl.clauses import All, Clause, Match, Nothing, Run
@@ -114,7 +114,8 @@ def search(
     started = time.perf_counter()
     run = Run(catalog, timeout)
     run.name_scores = (params or {}).get("include_named_queries_score") == "true"
-    plan = read(catalog, merged(given, params or {}))
+    asked = merged(given, params or {})
+    plan = read(catalog, asked)
     found = above(plan.query.find(run), plan.min_score)
     answers = collected(plan.tree, run, found)
     mask = found.mask if plan.post_filter is None else found.mask & plan.post_filter.find(run).mask
@@ -128,7 +129,19 @@ def search(
         answer["aggregations"] = answers
     if plan.suggest:
         answer["suggest"] = {name: one.suggest(catalog) for name, one in plan.suggest.items()}
+    if (params or {}).get("typed_keys", "false") != "false":
+        answer |= _typed(asked, answer)
     return {"took": int((time.perf_counter() - started) * 1000)} | answer
+
+
+def _typed(asked: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of an answer that `typed_keys` names anew."""
+    named: dict[str, Any] = {}
+    if "aggregations" in answer:
+        named["aggregations"] = typed.aggregations(asked.get("aggs") or asked["aggregations"], answer["aggregations"])
+    if "suggest" in answer:
+        named["suggest"] = typed.suggestions(asked["suggest"], answer["suggest"])
+    return named
 
 
 def above(found: Match, least: float | None) -> Match:

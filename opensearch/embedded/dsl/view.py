@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any, Final
 
 import numpy as np
 
 from opensearch import fields
 from opensearch.embedded.columns import NONE
-from opensearch.embedded.dsl import body, dates, schema
+from opensearch.embedded.dsl import body, dates, schema, timeformats
 from opensearch.embedded.dsl.catalog import Catalog
 from opensearch.embedded.dsl.schema import FIELDS, Field, Kind
 from opensearch.embedded.dsl.sorting import sortable
+
+Form = Callable[[float], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class View:
         source: whether `_source` is.
         includes, excludes: patterns of paths; no `includes` means everything.
         fields, docvalues: fields whose values are listed.
+        forms: how the times of a field are written, where a form was asked for.
         bare: neither id nor source are shown (`stored_fields: "_none_"`).
     """
 
@@ -32,6 +36,7 @@ class View:
     excludes: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
     docvalues: tuple[Field, ...] = ()
+    forms: Mapping[str, Form] = field(default_factory=dict)
     bare: bool = False
     version: bool = False
     sequence: bool = False
@@ -48,8 +53,11 @@ class View:
         source = catalog.source(row) if self.source or self.fields else {}
         if self.source:
             found["_source"] = self.kept(source)
-        listed = {field.name: values for field in self.fields if (values := of_source(source, field))}
-        listed |= {field.name: values for field in self.docvalues if (values := of_columns(catalog, row, field))}
+        listed = {one.name: values for one in self.fields if (values := of_source(source, one))}
+        listed |= {one.name: values for one in self.docvalues if (values := of_columns(catalog, row, one))}
+        for name, form in self.forms.items():
+            if name in listed:
+                listed[name] = [form(dates.millis(one) or 0) for one in listed[name]]
         if listed:
             found["fields"] = listed
         return found
@@ -112,6 +120,7 @@ def of_columns(catalog: Catalog, row: int, field: Field) -> list[Any]:
 def read(found: Mapping[str, Any], at: str = "") -> View:
     """What a body, or a part such as `top_hits` or `inner_hits`, wants to see of its hits. Raises QueryError."""
     where = f"{at}." if at else ""
+    forms: dict[str, Form] = {}
     view: dict[str, Any] = _source(found.get("_source", True), f"{where}_source")
     stored = found.get("stored_fields")
     if stored is not None:
@@ -126,11 +135,25 @@ def read(found: Mapping[str, Any], at: str = "") -> View:
     for name, known in (("fields", "fields"), ("docvalue_fields", "docvalues")):
         if found.get(name) is not None:
             view[known] = tuple(_fields(found[name], f"{where}{name}", columns=known == "docvalues"))
+            forms |= _forms(found[name], f"{where}{name}")
     return View(
         **view,
+        forms=forms,
         version=body.flag(found.get("version", False), f"{where}version"),
         sequence=body.flag(found.get("seq_no_primary_term", False), f"{where}seq_no_primary_term"),
     )
+
+
+def _forms(value: object, at: str) -> dict[str, Form]:
+    """The forms asked for date fields, by field."""
+    found: dict[str, Form] = {}
+    for one, place in body.several(value, at):
+        if isinstance(one, Mapping) and one.get("format") is not None:
+            name = body.string(one.get("field"), place)
+            known = schema.find(name)
+            if known is not None and known.kind is Kind.DATE:
+                found[name] = timeformats.writer(one["format"], f"{place}.format", UTC)
+    return found
 
 
 def _source(value: object, at: str) -> dict[str, Any]:

@@ -20,13 +20,6 @@ doors = pytest.mark.parametrize("door", ["over_node", "in_folder"])
 
 NODES_OWN = ("terminated_early",)
 """What the node says of how it worked."""
-OPEN = {
-    "typed-keys": "the embedded engine takes the parameter and leaves the names as they are",
-    "docvalue-fields": "the embedded engine gives a date in its own form, whatever form is asked for",
-    "fields": "the embedded engine leaves attributes out of fields",
-    "fields-all": "the embedded engine leaves attributes out of fields",
-}
-"""What differs and should not."""
 OURS = {"ext"}
 LOST = {"matched_queries", "_shard", "_node", "highlight"}
 """What ranked hits may lack; without words in common with the query there is nothing to highlight."""
@@ -43,10 +36,7 @@ def test_over_the_node_nothing_changes_with_ranking_off(recorded: Recorded, over
         assert compare.visible(ours.body) == compare.visible(theirs.body)
 
 
-@pytest.mark.parametrize("recorded", [
-    pytest.param(one, marks=[pytest.mark.xfail(strict=True, reason=OPEN[one.name])] if one.name in OPEN else [])
-    for one in REQUESTS
-], ids=lambda one: one.name)  # fmt: skip
+@each
 def test_embedded_the_answers_are_the_nodes(recorded: Recorded, in_folder: Target, bare: Target) -> None:
     ours, theirs = in_folder.ask(recorded, off=True), bare.ask(recorded)
     assert ours.status == (400 if recorded.refused else recorded.status), ours.body
