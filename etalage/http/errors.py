@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from etalage.core.errors import EngineUnavailable, EtalageError, QueryError, shorten
+from etalage.core.errors import EngineTimeout, EngineUnavailable, EtalageError, QueryError, shorten
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def of(path: str, error: EtalageError) -> JSONResponse:
     reason = error.reason if error.value is None else f"{error.reason}: {error.value}"
     status = 503 if error.status == 500 else error.status
     headers = {}
-    wait = getattr(error, "retry_after", 1.0 if isinstance(error, EngineUnavailable) else None)
+    wait = getattr(error, "retry_after", 1.0 if isinstance(error, EngineUnavailable | EngineTimeout) else None)
     if wait is not None:
         headers["Retry-After"] = str(max(1, math.ceil(wait)))
     if status == 401:

@@ -84,14 +84,16 @@ def limits_of(settings: Settings) -> guard.Limits:
     )
 
 
-@router.api_route("/{index}/_search", methods=["GET", "POST"], openapi_extra=_BODY, responses=_ANSWERS)
+@router.get("/{index}/_search", openapi_extra=_BODY, responses=_ANSWERS)
+@router.post("/{index}/_search", openapi_extra=_BODY, responses=_ANSWERS)
 async def search(request: Request, index: str) -> Response:
     """Search as OpenSearch does, ranked by Etalage."""
     body = await _off_loop(_parsed, await request.body())
     return await _answered(request, _one(request, index, body, _params(request)))
 
 
-@router.api_route("/{index}/_count", methods=["GET", "POST"], openapi_extra=_BODY, responses=_ANSWERS)
+@router.get("/{index}/_count", openapi_extra=_BODY, responses=_ANSWERS)
+@router.post("/{index}/_count", openapi_extra=_BODY, responses=_ANSWERS)
 async def count(request: Request, index: str) -> Response:
     """How many products a query matches, without vectors."""
     given = await _off_loop(_parsed, await request.body())
@@ -115,7 +117,8 @@ async def count(request: Request, index: str) -> Response:
     return await _answered(request, counted)
 
 
-@router.api_route("/{index}/_doc/{id:path}", methods=["GET", "HEAD"], responses=_ANSWERS)
+@router.get("/{index}/_doc/{id:path}", responses=_ANSWERS)
+@router.head("/{index}/_doc/{id:path}", responses=_ANSWERS)
 async def document(request: Request, index: str, id: str) -> Response:
     """One product."""
     params = _params(request)
@@ -151,19 +154,22 @@ async def document(request: Request, index: str, id: str) -> Response:
     return await _answered(request, found)
 
 
-@router.api_route("/_msearch", methods=["GET", "POST"], openapi_extra=_LINES, responses=_ANSWERS)
+@router.get("/_msearch", openapi_extra=_LINES, responses=_ANSWERS)
+@router.post("/_msearch", openapi_extra=_LINES, responses=_ANSWERS)
 async def msearch(request: Request) -> Response:
     """Several searches; each line of a search follows a line that names its index."""
     return await _several(request, "")
 
 
-@router.api_route("/{index}/_msearch", methods=["GET", "POST"], openapi_extra=_LINES, responses=_ANSWERS)
+@router.get("/{index}/_msearch", openapi_extra=_LINES, responses=_ANSWERS)
+@router.post("/{index}/_msearch", openapi_extra=_LINES, responses=_ANSWERS)
 async def msearch_of(request: Request, index: str) -> Response:
     """Several searches of one index."""
     return await _several(request, index)
 
 
-@router.api_route("/", methods=["GET", "HEAD"], responses=_ANSWERS)
+@router.get("/", responses=_ANSWERS)
+@router.head("/", responses=_ANSWERS)
 async def root(request: Request) -> Response:
     """What OpenSearch says of itself."""
 

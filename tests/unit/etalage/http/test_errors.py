@@ -52,7 +52,7 @@ def test_the_shape_on_opensearchs_paths() -> None:
     [
         (QueryError("a", value="b", remedy="c"), 400, "query_error", {}),
         (EngineUnavailable("a"), 503, "engine_unavailable", {"retry-after": "1"}),
-        (EngineTimeout("a"), 504, "engine_timeout", {}),
+        (EngineTimeout("a"), 504, "engine_timeout", {"retry-after": "1"}),
         (EngineError("a"), 502, "engine_error", {}),
         (CircuitOpen("a"), 503, "engine_unavailable", {"retry-after": "1"}),
         (errors.TooManyRequests("a"), 429, "too_many_requests", {"retry-after": "1"}),
