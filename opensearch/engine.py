@@ -274,6 +274,7 @@ class SearchEngine(ABC):
         EngineError when the index does not exist, FingerprintMismatch when the vector's dimension differs."""
 
     # OpenSearch's own requests, read only
+    @abstractmethod
     def search(
         self, index: str, body: Mapping[str, Any], *, timeout: float | None = None, params: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
@@ -288,15 +289,14 @@ class SearchEngine(ABC):
                 and its path).
             EngineError: the index does not exist.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def tally(self, index: str, body: Mapping[str, Any], *, timeout: float | None = None) -> int:
         """How many documents a `_count` body matches. Raises as `search` does."""
-        raise NotImplementedError
 
+    @abstractmethod
     def document(self, index: str, id: str, *, timeout: float | None = None) -> dict[str, Any] | None:
         """One document as `GET /{index}/_doc/{id}` answers it, or None."""
-        raise NotImplementedError
 
     @abstractmethod
     def version(self) -> str:
