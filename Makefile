@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BASE ?= python3
 
-.PHONY: demo test check bench node starter install parts clean
+.PHONY: demo test check bench fuzz node starter install parts clean
 
 demo: install  ## Make a sample shop, index it, train, complete, measure
 	$(VENV)/bin/etalage demo
@@ -18,6 +18,9 @@ check: install
 
 bench: install parts  ## Speed against named peers, into build/bench.json
 	$(PYTHON) -m pytest tests/benchmarks --benchmark-only -q
+
+fuzz: install  ## Send N requests (200,000) that a grammar and the OpenAPI document make; the same N sends the same
+	ETALAGE_FUZZ=$(or $(N),200000) $(PYTHON) -m pytest tests/fuzz -q -s
 
 node: install  ## Assemble and start a local OpenSearch node
 	$(VENV)/bin/etalage node start
