@@ -21,6 +21,7 @@ ATTEMPTS: Final = 4
 
 _FIRST_PAUSE: Final = 0.1
 _BUSY: Final = (429, 502, 503, 504)
+_TOO_MANY: Final = "too_many_buckets_exception"
 _LONG: Final = 300.0
 _BULK_BYTES: Final = 8 << 20
 _PAGE: Final = 1000
@@ -165,6 +166,11 @@ class Client:
         if not isinstance(error, opensearchpy.exceptions.TransportError):
             return self._fault(EngineError, f"OpenSearch cannot be asked ({shorten(str(error))})", "Check the URL.")
         status, reason = error.status_code, _reason(error.info) or str(error.error)
+        if status == 503 and _kind(error.info) == _TOO_MANY:
+            # It is not away: the request asks for too much, and would again.
+            refused = self._fault(Refused, f"OpenSearch answers {status} ({shorten(reason)})", "Ask for fewer buckets.")
+            refused.answer = {**error.info, "status": 400}
+            return refused
         if status in _BUSY:
             return self._fault(EngineUnavailable, f"OpenSearch is overloaded or starting ({reason})", "Try again.")
         if status == 401:
@@ -253,6 +259,13 @@ class Client:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _kind(info: Any) -> str:
+    """The type of the error that caused a node's refusal."""
+    error = info.get("error") if isinstance(info, Mapping) else None
+    cause = error.get("caused_by", error) if isinstance(error, Mapping) else {}
+    return str(cause.get("type", "")) if isinstance(cause, Mapping) else ""
 
 
 def _reason(info: Any) -> str:

@@ -67,6 +67,7 @@ AGGREGATIONS: Final = frozenset(
     " sum_bucket stats_bucket extended_stats_bucket percentiles_bucket cumulative_sum derivative serial_diff bucket_sort"
     " geo_bounds geo_centroid geohash_grid geo_distance".split()
 )
+_ONE_BUCKET: Final = frozenset("filter global missing nested reverse_nested sampler diversified_sampler".split())
 _ANYWHERE: Final = frozenset(
     "script script_fields scripted_metric script_score script_sort _script bucket_script bucket_selector moving_fn"
     " runtime_mappings derived collate pit slice indexed_shape percolate template inline stored wrapper".split()
@@ -333,7 +334,8 @@ class _Guard:
                         raise refusal("a document of another index is refused", f"{path}.{field}")
 
     # the rest of a body
-    def _aggs(self, aggs: Any, path: str, level: int) -> None:
+    def _aggs(self, aggs: Any, path: str, level: int, many: bool = False) -> None:
+        """`many` is whether they are collected in each of several buckets."""
         if level > self._limits.levels:
             raise refusal(f"aggregations are nested deeper than {self._limits.levels} levels", path)
         for name, given in _mapping(aggs, path).items():
@@ -343,13 +345,22 @@ class _Guard:
                 raise refusal(f"there are more than {self._limits.aggregations} aggregations", here)
             for kind, inner in _mapping(given, here).items():
                 if kind in ("aggs", "aggregations"):
-                    self._aggs(inner, f"{here}.{kind}", level + 1)
+                    inside = many or any(
+                        one not in _ONE_BUCKET for one in given if one not in ("aggs", "aggregations", "meta")
+                    )
+                    self._aggs(inner, f"{here}.{kind}", level + 1, inside)
                 elif kind == "meta":
                     continue
                 elif kind not in AGGREGATIONS:
                     raise refusal(f"the aggregation [{kind}] is not known or does not pass", f"{here}.{kind}")
                 else:
                     self._agg(kind, inner, f"{here}.{kind}")
+                    if many and kind == "terms" and number(inner.get("min_doc_count")) == 0:
+                        raise refusal(
+                            "values without documents are not counted in each of several buckets",
+                            f"{here}.{kind}.min_doc_count",
+                            remedy="Set it to 1.",
+                        )
 
     def _agg(self, kind: str, inner: Any, path: str) -> None:
         given = _mapping(inner, path)

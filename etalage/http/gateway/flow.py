@@ -13,12 +13,14 @@ from etalage.core.settings import Settings
 from etalage.http.gateway import reply, ubi
 from etalage.http.gateway.asked import RANK_ON, Asked
 from etalage.http.gateway.plan import Plan, plan
+from opensearch.dsl import gaps
 from opensearch.dsl.reading import Read
 from opensearch.engine import SearchEngine, Shop
 from ranker import rerank
 from ranker.rerank import Ranker
 from ranker.search import Ask, Searcher
 
+_LASTS: Final = 60.0
 _ORDER: Final = [{"_score": "desc"}, {"id": "asc"}]
 
 
@@ -32,6 +34,7 @@ class Gateway:
     log: ubi.Log
     _searchers: dict[str, Searcher] = field(default_factory=dict)
     _rankers: dict[str, Ranker] = field(default_factory=dict)
+    _spreads: dict[tuple[str, str], tuple[float, gaps.Ends]] = field(default_factory=dict)
 
     def searcher_of(self, index: str) -> Searcher:
         """The searcher of an index; all share encoder and ranker."""
@@ -63,6 +66,29 @@ class Gateway:
                 error.answer = {"error": {"root_cause": [cause], **cause}, "status": 404}
             raise
 
+    def spreads(self, index: str, names: set[str], timeout: float) -> dict[str, gaps.Ends]:
+        """The least and the greatest value of fields, as they were within the last `_LASTS` seconds; nothing for fields
+        without values."""
+        now = time.monotonic()
+        kept = {name: self._spreads.get((index, name)) for name in names}
+        known = {name: one[1] for name, one in kept.items() if one is not None and one[0] > now}
+        wanted = sorted(names - known.keys())
+        if not wanted:
+            return known
+        aggs = {f"{end}{at}": {end: {"field": name}} for at, name in enumerate(wanted) for end in ("min", "max")}
+        try:
+            told = self.engine.search(index, {"size": 0, "track_total_hits": False, "aggs": aggs}, timeout=timeout)
+        except EngineError as error:
+            if error.retryable:
+                raise
+            return known  # such as a field of words: the engine says the same to the request itself
+        for at, name in enumerate(wanted):
+            low, high = (told.get("aggregations", {}).get(f"{end}{at}", {}).get("value") for end in ("min", "max"))
+            if low is not None and high is not None:
+                known[name] = (float(low), float(high))
+                self._spreads[index, name] = (now + _LASTS, known[name])
+        return known
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -93,6 +119,7 @@ def search(gateway: Gateway, asked: Asked) -> Answered:
         EngineError: the engine failed; `answer` is its own word.
     """
     decided = plan(asked)
+    _refuse_gaps(gateway, asked)
     if decided.kind == "rank":
         answered = _rank(gateway, asked, decided.read)
     elif decided.kind == "browse":
@@ -104,6 +131,16 @@ def search(gateway: Gateway, asked: Asked) -> Answered:
         gateway.log.put(ubi.document(asked, asked.ubi, decided.read.text, ids))
         reply.with_ext(answered.response, "ubi", {"query_id": asked.ubi.query_id})
     return answered
+
+
+def _refuse_gaps(gateway: Gateway, asked: Asked) -> None:
+    """Refuse histograms that would fill a node's memory with empty buckets; the embedded engine counts them itself."""
+    if gateway.settings.embedded:
+        return
+    found = [one for name in ("aggs", "aggregations") for one in gaps.of(asked.body.get(name, {}), name)]
+    spreads = gateway.spreads(asked.index, {one.field for one in found}, asked.left()) if found else {}
+    for one in found:
+        gaps.refuse(one, spreads.get(one.field))
 
 
 def _rank(gateway: Gateway, asked: Asked, read: Read) -> Answered:

@@ -276,6 +276,19 @@ def test_aggregations_are_so_many_so_deep_and_so_wide() -> None:
     refused({"collapse": {"field": "a", "inner_hits": [{"size": 3}, {"size": 101}]}}, "at most 100")
 
 
+def test_values_without_documents_are_counted_once() -> None:
+    zero = {"b": {"terms": {"field": "brand", "min_doc_count": 0}}}
+    guard.search({"aggs": zero}, Limits())
+    guard.search({"aggs": {"a": {"filter": ALL, "aggs": {"g": {"global": {}, "aggs": zero}}}}}, Limits())
+    for outer in (
+        {"terms": {"field": "id"}},
+        {"histogram": {"field": "price", "interval": 10}},
+        {"filters": {"filters": [ALL]}},
+    ):
+        refused({"aggs": {"a": outer | {"aggs": zero}}}, "aggs.a.aggs.b.terms.min_doc_count")
+        refused({"aggs": {"a": outer | {"aggs": {"f": {"filter": ALL, "aggs": zero}}}}}, "terms.min_doc_count")
+
+
 PATTERNS: list[tuple[dict[str, Any], str]] = [
     ({"regexp": {"title": "a.*"}}, "query.regexp"),
     ({"query_string": {"query": "/a.*/"}}, "query.query_string"),

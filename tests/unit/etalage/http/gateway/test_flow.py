@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from etalage.core.encoders.hashing import HashingEncoder
-from etalage.core.errors import EngineUnavailable, QueryError
+from etalage.core.errors import EngineError, EngineUnavailable, QueryError
 from etalage.core.settings import load
 from etalage.http.gateway import asked, flow, ubi
 from etalage.http.gateway.flow import Answered, Gateway
@@ -161,3 +161,50 @@ def test_what_was_searched_is_kept(gateway: Gateway, engine: RecordingEngine) ->
 def test_an_answer_is_noted(response: dict[str, Any], hits: int, total: int) -> None:
     answered = Answered(response, {})
     assert (len(answered.hits), answered.total) == (hits, total)
+
+
+# histograms
+def counted(engine: RecordingEngine, monkeypatch: pytest.MonkeyPatch, **ends: float | None) -> None:
+    """Let the engine answer the least and greatest values of a field."""
+    plain = engine.search
+
+    def search(index: str, body: Any, **options: Any) -> dict[str, Any]:
+        told = {
+            name: {"value": ends[next(iter(one))]}
+            for name, one in body.get("aggs", {}).items()
+            if set(one) <= {"min", "max"}
+        }
+        return plain(index, body, **options) | ({"aggregations": told} if told else {})
+
+    monkeypatch.setattr(engine, "search", search)
+
+
+@pytest.mark.parametrize("query", [MATCH, BRAND])
+def test_a_histogram_that_would_fill_the_memory_is_refused(
+    gateway: Gateway, engine: RecordingEngine, monkeypatch: pytest.MonkeyPatch, query: Any
+) -> None:
+    counted(engine, monkeypatch, min=0.0, max=1e6)
+    body = {"query": query, "aggs": {"a": {"histogram": {"field": "price", "interval": 0.01}}}}
+    for _ in range(2):
+        with pytest.raises(QueryError, match=r"100000001 buckets.*\[aggs.a.histogram\]"):
+            search(gateway, body)
+    # Only how far the field reaches was asked for, and only once.
+    assert [told["body"]["aggs"] for _, told in engine.calls] == [
+        {"min0": {"min": {"field": "price"}}, "max0": {"max": {"field": "price"}}}
+    ]
+    wide = {"query": query, "aggs": {"a": {"histogram": {"field": "price", "interval": 100}}}}
+    assert search(gateway, wide).total == 2
+    counts = {"query": query, "aggs": {"a": {"histogram": {"field": "price", "interval": 0.01, "min_doc_count": 1}}}}
+    assert search(gateway, counts).total == 2
+
+
+def test_a_field_without_values_or_of_words_has_no_spread(
+    gateway: Gateway, engine: RecordingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted(engine, monkeypatch, min=None, max=None)
+    assert gateway.spreads("products", {"nope"}, 1.0) == {}
+    engine.fail = EngineError("not a number", remedy="See it.")
+    assert gateway.spreads("products", {"brand"}, 1.0) == {}
+    engine.fail = EngineUnavailable("away", remedy="Wait.")
+    with pytest.raises(EngineUnavailable):
+        gateway.spreads("products", {"price"}, 1.0)
