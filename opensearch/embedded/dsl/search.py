@@ -102,6 +102,8 @@ def _counted(value: object, at: str) -> int | None:
     return body.whole(value, at, -1)
 
 
+# Scores are float32, and a body may have any number: what is too large for one is infinite, as on a node.
+@np.errstate(over="ignore", invalid="ignore")
 def search(
     catalog: Catalog, given: Mapping[str, Any], timeout: float | None = None, params: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
@@ -177,6 +179,7 @@ def _hits(plan: Plan, run: Run, mask: Mask, scores: Floats) -> dict[str, Any]:
     return {"max_score": shown.best(mask, scores), "hits": hits}
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def tally(catalog: Catalog, given: Mapping[str, Any], timeout: float | None = None) -> int:
     """How many documents a `_count` body matches. Raises as `search` does."""
     found = body.mapping(given, "")

@@ -42,6 +42,7 @@ class Found:
         return collected(self.tree, self.run, Match(mask, np.where(mask, self.scores, np.float32(0))))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def lexical(catalog: Catalog, shop: Shop, mask: Mask | None, timeout: float | None) -> Found:
     """What the shop's query matches, of the documents in `mask`.
 
