@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etalage.core.errors import QueryError
-from opensearch.dsl import guard
+from opensearch.dsl import clauses, guard
 from opensearch.dsl.guard import Limits
 
 SCRIPT = {"script": {"source": "1"}}
@@ -354,7 +354,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(sorted(guard.LEAVES | guard.COMPOUND.keys() | guard.BODY)), inner, max_size=4)
+        | st.dictionaries(st.sampled_from(sorted(clauses.LEAVES | clauses.COMPOUND.keys() | guard.BODY)), inner, max_size=4)
     ),
     max_leaves=25,
 )
