@@ -1,4 +1,4 @@
-"""An engine that notes what reaches it and answers from a script: one more implementation of the interface, without a store."""
+"""An engine that notes what reaches it and answers from a script: the interface once more, without a store."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class RecordingEngine(SearchEngine):
     """Serves two products in a generation of each index.
 
     Attributes:
-        calls: what it was asked, in order: `(method, arguments)`. What the server asks by itself (`serving`, `generations`,
-            the store of UBI queries) is not among them.
+        calls: what it was asked, in order: `(method, arguments)`. What the server asks by itself (`serving`,
+            `generations`, the store of UBI queries) is not among them.
         stored: the UBI documents that were stored.
         fail: raised by the next search of any kind.
     """

@@ -42,8 +42,8 @@ ODD: Final = (
 KNOWN: Final = (*KEYWORDS, *NUMBERS, *DATES, *TEXTS)
 
 WORDS: Final = (
-    "red blue running shoe shoes lamp desk chair cotton shirt waterproof jacket men's t-shirt 4k tv usb-c 500gb x1 the of"
-    " and rot große caf\u00e9 日本 한국 🦊 ﬁne ½ AB-1234"
+    "red blue running shoe shoes lamp desk chair cotton shirt waterproof jacket men's t-shirt 4k tv usb-c 500gb x1 the"
+    " of and rot große caf\u00e9 日本 한국 🦊 ﬁne ½ AB-1234"
 ).split()
 SYNTAX: Final = (
     "AND",
@@ -86,9 +86,11 @@ pattern = st.sampled_from(
 fields = st.sampled_from(KNOWN) | st.sampled_from(ODD)
 text_fields = st.sampled_from(TEXTS)
 boosted = st.lists(
-    st.tuples(st.sampled_from((*TEXTS, *KEYWORDS, "nope", "ti*", "*")), st.sampled_from(("", "^2", "^0.5", "^-1", "^x"))).map("".join),
+    st.tuples(
+        st.sampled_from((*TEXTS, *KEYWORDS, "nope", "ti*", "*")), st.sampled_from(("", "^2", "^0.5", "^-1", "^x"))
+    ).map("".join),
     max_size=4,
-)  # fmt: skip
+)
 small = st.integers(0, 20)
 number = st.one_of(
     small,
@@ -201,34 +203,50 @@ LEAVES: SearchStrategy[Body] = st.one_of(
     on_field("wildcard", "value", pattern, some(case_insensitive=st.booleans(), **COMMON)),
     on_field("fuzzy", "value", word, some(fuzziness=st.sampled_from((1, 2, "AUTO")), transpositions=st.booleans())),
     on_field("regexp", "value", pattern, some(flags=st.just("ALL"))),
-    st.tuples(st.sampled_from(("multi_match",) * 3 + ("combined_fields",)), text, boosted, matching,
-              st.sampled_from(("best_fields", "most_fields", "cross_fields", "phrase", "phrase_prefix", "bool_prefix", "x", None)))
-    .map(lambda drawn: {drawn[0]: {"query": drawn[1], "fields": drawn[2], **drawn[3]} | ({"type": drawn[4]} if drawn[4] else {})}),
-    st.tuples(st.sampled_from(("query_string", "simple_query_string")), query_text, boosted, st.booleans())
-    .map(lambda drawn: {drawn[0]: {"query": drawn[1], **({"fields": drawn[2]} if drawn[3] else {})}}),
+    st.tuples(
+        st.sampled_from(("multi_match",) * 3 + ("combined_fields",)),
+        text,
+        boosted,
+        matching,
+        st.sampled_from(
+            ("best_fields", "most_fields", "cross_fields", "phrase", "phrase_prefix", "bool_prefix", "x", None)
+        ),
+    ).map(
+        lambda drawn: {
+            drawn[0]: {"query": drawn[1], "fields": drawn[2], **drawn[3]} | ({"type": drawn[4]} if drawn[4] else {})
+        }
+    ),
+    st.tuples(st.sampled_from(("query_string", "simple_query_string")), query_text, boosted, st.booleans()).map(
+        lambda drawn: {drawn[0]: {"query": drawn[1], **({"fields": drawn[2]} if drawn[3] else {})}}
+    ),
     st.tuples(fields, st.lists(value, max_size=4)).map(lambda drawn: {"terms": {drawn[0]: drawn[1]}}),
-    st.tuples(st.sampled_from((*NUMBERS, *DATES, "brand", "nope")),
-              some(gte=number, lt=number, gt=dates, lte=dates, format=st.sampled_from(("yyyy", "epoch_millis", "x")), **COMMON))
-    .map(lambda drawn: {"range": {drawn[0]: drawn[1]}}),
+    st.tuples(
+        st.sampled_from((*NUMBERS, *DATES, "brand", "nope")),
+        some(
+            gte=number, lt=number, gt=dates, lte=dates, format=st.sampled_from(("yyyy", "epoch_millis", "x")), **COMMON
+        ),
+    ).map(lambda drawn: {"range": {drawn[0]: drawn[1]}}),
     fields.map(lambda name: {"exists": {"field": name}}),
     st.lists(st.sampled_from(("p1", "1", 5, "", None)), max_size=4).map(lambda ids: {"ids": {"values": ids}}),
     st.sampled_from(({"match_all": {}}, {"match_all": {"boost": 2}}, {"match_none": {}})),
     nearest(),
-    st.sampled_from((
-        {"span_near": {"clauses": [{"span_term": {"title": "red"}}], "slop": 2}},
-        {"intervals": {"title": {"match": {"query": "red shoe"}}}},
-        {"more_like_this": {"fields": ["title"], "like": "red shoe", "min_term_freq": 1}},
-        {"distance_feature": {"field": "created_at", "origin": "now", "pivot": "30d"}},
-        {"rank_feature": {"field": "popularity"}},
-        {"terms_set": {"brand": {"terms": ["Acme"], "minimum_should_match_field": "stock"}}},
-        {"neural": {"vec_text": {"query_text": "red shoe", "k": 5}}},
-        {"neural_sparse": {"vec_text": {"query_text": "red shoe"}}},
-        {"geo_distance": {"distance": "1km", "place": [0, 0]}},
-        {"common": {"title": {"query": "red"}}},
-        {"script": {"script": "1"}},
-        {"unknown": {}},
-    )),
-)  # fmt: skip
+    st.sampled_from(
+        (
+            {"span_near": {"clauses": [{"span_term": {"title": "red"}}], "slop": 2}},
+            {"intervals": {"title": {"match": {"query": "red shoe"}}}},
+            {"more_like_this": {"fields": ["title"], "like": "red shoe", "min_term_freq": 1}},
+            {"distance_feature": {"field": "created_at", "origin": "now", "pivot": "30d"}},
+            {"rank_feature": {"field": "popularity"}},
+            {"terms_set": {"brand": {"terms": ["Acme"], "minimum_should_match_field": "stock"}}},
+            {"neural": {"vec_text": {"query_text": "red shoe", "k": 5}}},
+            {"neural_sparse": {"vec_text": {"query_text": "red shoe"}}},
+            {"geo_distance": {"distance": "1km", "place": [0, 0]}},
+            {"common": {"title": {"query": "red"}}},
+            {"script": {"script": "1"}},
+            {"unknown": {}},
+        )
+    ),
+)
 
 
 @st.composite
@@ -241,15 +259,21 @@ def functions(draw: DrawFn, inner: SearchStrategy[Body]) -> Body:
             lambda field, factor, modifier, missing: {
                 "field_value_factor": {"field": field, "factor": factor, "modifier": modifier, "missing": missing}
             },
-            fields, number, st.sampled_from(("log1p", "sqrt", "square", "none", "ln", "reciprocal", "x")), number,
+            fields,
+            number,
+            st.sampled_from(("log1p", "sqrt", "square", "none", "ln", "reciprocal", "x")),
+            number,
         ),
         st.builds(
             lambda kind, field, origin, scale: {kind: {field: {"origin": origin, "scale": scale, "decay": 0.5}}},
-            shape, st.sampled_from((*NUMBERS, *DATES)), value, st.sampled_from((1, 100, "10d", "0", 0, -1, "x")),
+            shape,
+            st.sampled_from((*NUMBERS, *DATES)),
+            value,
+            st.sampled_from((1, 100, "10d", "0", 0, -1, "x")),
         ),
         st.builds(lambda seed: {"random_score": {"seed": seed, "field": "id"}}, number),
         st.just({"script_score": {"script": {"source": "1"}}}),
-    )  # fmt: skip
+    )
     told: Body = draw(
         some(
             boost_mode=st.sampled_from(("multiply", "replace", "sum", "avg", "max", "min", "x")),
@@ -276,8 +300,12 @@ def compound(inner: SearchStrategy[Body]) -> SearchStrategy[Body]:
     several = st.lists(inner, max_size=3) | inner
     return st.one_of(
         some(
-            must=several, should=several, filter=several, must_not=several,
-            minimum_should_match=st.sampled_from((0, 1, 2, "50%", "x")), **COMMON,
+            must=several,
+            should=several,
+            filter=several,
+            must_not=several,
+            minimum_should_match=st.sampled_from((0, 1, 2, "50%", "x")),
+            **COMMON,
         ).map(lambda parts: {"bool": parts}),
         st.tuples(several, number).map(lambda drawn: {"dis_max": {"queries": drawn[0], "tie_breaker": drawn[1]}}),
         st.tuples(inner, inner, number).map(
@@ -287,50 +315,111 @@ def compound(inner: SearchStrategy[Body]) -> SearchStrategy[Body]:
         functions(inner),
         st.lists(inner, min_size=1, max_size=3).map(lambda queries: {"hybrid": {"queries": queries}}),
         inner.map(lambda one: {"nested": {"path": "attributes", "query": one}}),
-    )  # fmt: skip
+    )
 
 
 QUERIES: SearchStrategy[Body] = st.recursive(LEAVES, compound, max_leaves=6)
 
 LEAF_AGGREGATIONS: SearchStrategy[Body] = st.one_of(
-    st.tuples(fields, some(
-        size=st.sampled_from((1, 10, 1000, 0, 1001, -1, "5")), missing=value, min_doc_count=small, include=st.sampled_from((["Acme"], "A.*", 5)),
-        order=st.sampled_from(({"_count": "asc"}, {"_key": "desc"}, [{"x": "asc"}, {"_key": "asc"}], {"x>y": "asc"}, {"x": 5}, "x")),
-    )).map(lambda drawn: {"terms": {"field": drawn[0], **drawn[1]}}),
-    st.tuples(st.sampled_from(("avg", "min", "max", "sum", "stats", "extended_stats", "value_count", "cardinality", "missing",
-                               "median_absolute_deviation")), fields)
-    .map(lambda drawn: {drawn[0]: {"field": drawn[1]}}),
-    st.tuples(fields, st.lists(number, max_size=4)).map(lambda drawn: {"percentiles": {"field": drawn[0], "percents": drawn[1]}}),
-    st.tuples(fields, st.lists(number, max_size=3)).map(lambda drawn: {"percentile_ranks": {"field": drawn[0], "values": drawn[1]}}),
-    st.tuples(st.sampled_from((*NUMBERS, "brand")), st.sampled_from((1, 100, 1000, 0.5, 1e-9, 0, -1, 1e300, "5", None)),
-              some(min_doc_count=small, offset=number, extended_bounds=st.sampled_from(({"min": 0, "max": 100}, {"min": 0, "max": 1e12}, {"min": 5, "max": 1}, 5)),
-                   hard_bounds=st.sampled_from(({"min": 0, "max": 100}, {"min": 1e308, "max": -1e308}))))
-    .map(lambda drawn: {"histogram": {"field": drawn[0], "interval": drawn[1], **drawn[2]}}),
-    st.tuples(st.sampled_from((*DATES, "price")), st.sampled_from(("calendar_interval", "fixed_interval")),
-              st.sampled_from(("1d", "month", "1M", "1ms", "year", "0d", "x", "90m", 5)),
-              some(min_doc_count=small, format=st.sampled_from(("yyyy-MM", "x'", "epoch_millis")), time_zone=st.sampled_from(("Europe/Berlin", "+05:30", "x")),
-                   extended_bounds=st.sampled_from(({"min": "1970", "max": "now"}, {"min": "x"})), offset=st.sampled_from(("+6h", "x"))))
-    .map(lambda drawn: {"date_histogram": {"field": drawn[0], drawn[1]: drawn[2], **drawn[3]}}),
-    st.tuples(st.sampled_from(("range", "date_range", "range")), st.sampled_from((*NUMBERS, *DATES, "brand")),
-              st.lists(some(**{"from": value, "to": value, "key": word}), max_size=3), st.booleans())
-    .map(lambda drawn: {drawn[0]: {"field": drawn[1], "ranges": drawn[2], "keyed": drawn[3]}}),
+    st.tuples(
+        fields,
+        some(
+            size=st.sampled_from((1, 10, 1000, 0, 1001, -1, "5")),
+            missing=value,
+            min_doc_count=small,
+            include=st.sampled_from((["Acme"], "A.*", 5)),
+            order=st.sampled_from(
+                ({"_count": "asc"}, {"_key": "desc"}, [{"x": "asc"}, {"_key": "asc"}], {"x>y": "asc"}, {"x": 5}, "x")
+            ),
+        ),
+    ).map(lambda drawn: {"terms": {"field": drawn[0], **drawn[1]}}),
+    st.tuples(
+        st.sampled_from(
+            (
+                "avg",
+                "min",
+                "max",
+                "sum",
+                "stats",
+                "extended_stats",
+                "value_count",
+                "cardinality",
+                "missing",
+                "median_absolute_deviation",
+            )
+        ),
+        fields,
+    ).map(lambda drawn: {drawn[0]: {"field": drawn[1]}}),
+    st.tuples(fields, st.lists(number, max_size=4)).map(
+        lambda drawn: {"percentiles": {"field": drawn[0], "percents": drawn[1]}}
+    ),
+    st.tuples(fields, st.lists(number, max_size=3)).map(
+        lambda drawn: {"percentile_ranks": {"field": drawn[0], "values": drawn[1]}}
+    ),
+    st.tuples(
+        st.sampled_from((*NUMBERS, "brand")),
+        st.sampled_from((1, 100, 1000, 0.5, 1e-9, 0, -1, 1e300, "5", None)),
+        some(
+            min_doc_count=small,
+            offset=number,
+            extended_bounds=st.sampled_from(({"min": 0, "max": 100}, {"min": 0, "max": 1e12}, {"min": 5, "max": 1}, 5)),
+            hard_bounds=st.sampled_from(({"min": 0, "max": 100}, {"min": 1e308, "max": -1e308})),
+        ),
+    ).map(lambda drawn: {"histogram": {"field": drawn[0], "interval": drawn[1], **drawn[2]}}),
+    st.tuples(
+        st.sampled_from((*DATES, "price")),
+        st.sampled_from(("calendar_interval", "fixed_interval")),
+        st.sampled_from(("1d", "month", "1M", "1ms", "year", "0d", "x", "90m", 5)),
+        some(
+            min_doc_count=small,
+            format=st.sampled_from(("yyyy-MM", "x'", "epoch_millis")),
+            time_zone=st.sampled_from(("Europe/Berlin", "+05:30", "x")),
+            extended_bounds=st.sampled_from(({"min": "1970", "max": "now"}, {"min": "x"})),
+            offset=st.sampled_from(("+6h", "x")),
+        ),
+    ).map(lambda drawn: {"date_histogram": {"field": drawn[0], drawn[1]: drawn[2], **drawn[3]}}),
+    st.tuples(
+        st.sampled_from(("range", "date_range", "range")),
+        st.sampled_from((*NUMBERS, *DATES, "brand")),
+        st.lists(some(**{"from": value, "to": value, "key": word}), max_size=3),
+        st.booleans(),
+    ).map(lambda drawn: {drawn[0]: {"field": drawn[1], "ranges": drawn[2], "keyed": drawn[3]}}),
     QUERIES.map(lambda one: {"filter": one}),
     st.dictionaries(word, LEAVES, max_size=3).map(lambda named: {"filters": {"filters": named, "other_bucket": True}}),
     st.lists(LEAVES, max_size=3).map(lambda several: {"filters": {"filters": several}}),
     st.dictionaries(word, LEAVES, max_size=3).map(lambda named: {"adjacency_matrix": {"filters": named}}),
-    some(size=small, _source=st.sampled_from((False, ["title"], "x")), sort=st.sampled_from((["price"], [{"_script": {}}], "x")))
-    .map(lambda options: {"top_hits": options}),
-    st.lists(st.tuples(word, fields), max_size=2)
-    .map(lambda pairs: {"composite": {"size": 5, "sources": [{name: {"terms": {"field": field}}} for name, field in pairs]}}),
-    st.sampled_from((
-        {"global": {}}, {"sampler": {"shard_size": 10}}, {"multi_terms": {"terms": [{"field": "brand"}, {"field": "language"}]}},
-        {"significant_terms": {"field": "brand"}}, {"rare_terms": {"field": "brand"}}, {"max_bucket": {"buckets_path": "a>b"}},
-        {"bucket_sort": {"size": 2}}, {"cumulative_sum": {"buckets_path": "x"}}, {"derivative": {"buckets_path": "_count"}},
-        {"scripted_metric": {}}, {"unknown": {}}, {"weighted_avg": {"value": {"field": "price"}, "weight": {"field": "stock"}}},
-        {"auto_date_histogram": {"field": "created_at", "buckets": 10}}, {"nested": {"path": "attributes"}}, {},
-        {"variable_width_histogram": {"field": "price", "buckets": 5}}, {"avg": {"field": "price"}, "min": {"field": "price"}},
-    )),
-)  # fmt: skip
+    some(
+        size=small,
+        _source=st.sampled_from((False, ["title"], "x")),
+        sort=st.sampled_from((["price"], [{"_script": {}}], "x")),
+    ).map(lambda options: {"top_hits": options}),
+    st.lists(st.tuples(word, fields), max_size=2).map(
+        lambda pairs: {
+            "composite": {"size": 5, "sources": [{name: {"terms": {"field": field}}} for name, field in pairs]}
+        }
+    ),
+    st.sampled_from(
+        (
+            {"global": {}},
+            {"sampler": {"shard_size": 10}},
+            {"multi_terms": {"terms": [{"field": "brand"}, {"field": "language"}]}},
+            {"significant_terms": {"field": "brand"}},
+            {"rare_terms": {"field": "brand"}},
+            {"max_bucket": {"buckets_path": "a>b"}},
+            {"bucket_sort": {"size": 2}},
+            {"cumulative_sum": {"buckets_path": "x"}},
+            {"derivative": {"buckets_path": "_count"}},
+            {"scripted_metric": {}},
+            {"unknown": {}},
+            {"weighted_avg": {"value": {"field": "price"}, "weight": {"field": "stock"}}},
+            {"auto_date_histogram": {"field": "created_at", "buckets": 10}},
+            {"nested": {"path": "attributes"}},
+            {},
+            {"variable_width_histogram": {"field": "price", "buckets": 5}},
+            {"avg": {"field": "price"}, "min": {"field": "price"}},
+        )
+    ),
+)
 SIMPLE: Final = (
     st.lists(word, min_size=1, max_size=4).map(lambda words: {"match": {"title": " ".join(words)}}),
     st.lists(word, min_size=1, max_size=4).map(
@@ -359,25 +448,42 @@ SORTS: SearchStrategy[Any] = st.one_of(
             fields,
             st.just("_score"),
             st.tuples(fields, order).map(lambda drawn: {drawn[0]: drawn[1]}),
-            st.tuples(fields, some(order=order, missing=st.sampled_from(("_last", "_first", 0, "x")),
-                                   mode=st.sampled_from(("min", "max", "avg", "x")), unmapped_type=st.just("long")))
-            .map(lambda drawn: {drawn[0]: drawn[1]}),
+            st.tuples(
+                fields,
+                some(
+                    order=order,
+                    missing=st.sampled_from(("_last", "_first", 0, "x")),
+                    mode=st.sampled_from(("min", "max", "avg", "x")),
+                    unmapped_type=st.just("long"),
+                ),
+            ).map(lambda drawn: {drawn[0]: drawn[1]}),
             garbage,
         ),
         max_size=3,
     ),
-)  # fmt: skip
+)
 HIGHLIGHTS: SearchStrategy[Body] = st.tuples(
     st.dictionaries(
         st.sampled_from((*TEXTS, "brand", "*", "nope")),
-        some(number_of_fragments=st.sampled_from((0, 1, 5, -1, 10**9)), fragment_size=st.sampled_from((0, 1, 18, 150, -5, 10**9)),
-             type=st.sampled_from(("unified", "plain", "fvh", "x")), highlight_query=LEAVES, no_match_size=small,
-             order=st.sampled_from(("score", "none", "x"))),
+        some(
+            number_of_fragments=st.sampled_from((0, 1, 5, -1, 10**9)),
+            fragment_size=st.sampled_from((0, 1, 18, 150, -5, 10**9)),
+            type=st.sampled_from(("unified", "plain", "fvh", "x")),
+            highlight_query=LEAVES,
+            no_match_size=small,
+            order=st.sampled_from(("score", "none", "x")),
+        ),
         max_size=2,
     ),
-    some(pre_tags=st.sampled_from((["<b>"], "<b>", [], 5)), post_tags=st.just(["</b>"]), require_field_match=st.booleans(),
-         encoder=st.sampled_from(("html", "default", "x")), tags_schema=st.just("styled"), boundary_scanner=st.sampled_from(("word", "x"))),
-).map(lambda drawn: {"fields": drawn[0], **drawn[1]})  # fmt: skip
+    some(
+        pre_tags=st.sampled_from((["<b>"], "<b>", [], 5)),
+        post_tags=st.just(["</b>"]),
+        require_field_match=st.booleans(),
+        encoder=st.sampled_from(("html", "default", "x")),
+        tags_schema=st.just("styled"),
+        boundary_scanner=st.sampled_from(("word", "x")),
+    ),
+).map(lambda drawn: {"fields": drawn[0], **drawn[1]})
 COLLAPSES: SearchStrategy[Body] = st.tuples(
     st.sampled_from(("brand", "variant_group", "price", "title", "nope", 5)),
     some(
@@ -387,11 +493,26 @@ COLLAPSES: SearchStrategy[Body] = st.tuples(
     ),
 ).map(lambda drawn: {"field": drawn[0], **drawn[1]})
 SUGGESTS: SearchStrategy[Body] = st.one_of(
-    st.tuples(text, st.sampled_from(("title", "brand", "nope")), some(size=small, suggest_mode=st.sampled_from(("always", "x")),
-              max_edits=small, min_word_length=small, prefix_length=small, sort=st.sampled_from(("frequency", "x"))))
-    .map(lambda drawn: {"fix": {"text": drawn[0], "term": {"field": drawn[1], **drawn[2]}}}),
-    text.map(lambda one: {"text": one, "a": {"phrase": {"field": "title"}}, "b": {"prefix": one, "completion": {"field": "title"}}}),
-)  # fmt: skip
+    st.tuples(
+        text,
+        st.sampled_from(("title", "brand", "nope")),
+        some(
+            size=small,
+            suggest_mode=st.sampled_from(("always", "x")),
+            max_edits=small,
+            min_word_length=small,
+            prefix_length=small,
+            sort=st.sampled_from(("frequency", "x")),
+        ),
+    ).map(lambda drawn: {"fix": {"text": drawn[0], "term": {"field": drawn[1], **drawn[2]}}}),
+    text.map(
+        lambda one: {
+            "text": one,
+            "a": {"phrase": {"field": "title"}},
+            "b": {"prefix": one, "completion": {"field": "title"}},
+        }
+    ),
+)
 SHOWN: SearchStrategy[Any] = st.one_of(
     st.booleans(),
     fields,
@@ -426,7 +547,10 @@ REST: SearchStrategy[Body] = few(
     track_total_hits=st.sampled_from((True, False, 5, 0, "true", "x", -1)),
     min_score=number,
     explain=st.sampled_from((True, False, "true", 1)),
-    fields=st.lists(fields | st.sampled_from(({"field": "price"}, {"field": "created_at", "format": "yyyy"}, {}, 5)), max_size=2) | garbage,
+    fields=st.lists(
+        fields | st.sampled_from(({"field": "price"}, {"field": "created_at", "format": "yyyy"}, {}, 5)), max_size=2
+    )
+    | garbage,
     docvalue_fields=st.lists(fields, max_size=2),
     stored_fields=st.sampled_from(("_none_", ["title"], "_source", 5)),
     rescore=LEAVES.map(lambda one: {"window_size": 10, "query": {"rescore_query": one}}),
@@ -440,7 +564,7 @@ REST: SearchStrategy[Body] = few(
     stats=st.just(["a"]),
     unknown=garbage,
     **{"from": st.sampled_from((0, 1, 10, 195, 250, 9_999, -1, "3"))},
-)  # fmt: skip
+)
 
 BODIES: SearchStrategy[Body] = st.one_of(
     st.tuples(QUERIES, REST).map(lambda drawn: {"query": drawn[0], **drawn[1]}),

@@ -1,7 +1,7 @@
 """Whatever is sent is answered in time and in shape, and never by a defect.
 
-`ETALAGE_FUZZ` is how many requests are sent (20,000); the same number sends the same requests. Three in five come from a
-grammar of the query DSL, the others from Schemathesis, which reads the application's OpenAPI document.
+`ETALAGE_FUZZ` is how many requests are sent (20,000); the same number sends the same requests. Three in five come from
+a grammar of the query DSL, the others from Schemathesis, which reads the application's OpenAPI document.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def shape(target: str, told: Any) -> None:
     assert set(error) == (names if target.startswith("/v1") else {*names, "root_cause"}), told
 
 
-def check(target: str, status: int, told: Any, late: bool) -> None:
+def check(target: str, status: int, told: Any) -> None:
     """A status that is allowed, with a body of its shape; 503 only when the time was up."""
-    assert status < 500 or (status == 503 and late), (status, told)
+    assert status < 500 or (status == 503 and told["error"]["type"] == "engine_timeout"), (status, told)
     if status >= 400 and not (status == 404 and told.get("found") is False):
         shape(target, told)
 
@@ -83,7 +83,7 @@ def allowed(body: Any) -> float:
 
 
 def timely(door: Door, method: str, target: str, body: bytes, kind: tuple[bytes, bytes], seconds: float) -> Answer:
-    """The answer to a request, which comes in time: once more, and once more, where another process took the processor."""
+    """The answer to a request, in time: asked again, and again, where another process took the processor."""
     for _ in range(3):
         answer = door.ask(method, target, body, (kind,))
         if answer.seconds <= seconds + LATE:
@@ -96,7 +96,7 @@ def send(door: Door, statuses: Counter[int], method: str, target: str, body: Any
     statuses[answer.status] += 1
     told = answer.json() if answer.body else {}
     try:
-        check(target, answer.status, told, seconds < DEADLINE)
+        check(target, answer.status, told)
     except AssertionError as error:
         raise AssertionError(f"{method} {target} {orjson.dumps(body).decode()[:3000]}: {error}") from None
     return told
@@ -107,11 +107,9 @@ def several(door: Door, statuses: Counter[int], bodies: list[Any], seconds: floa
     answer = timely(door, "POST", "/_msearch", lines, LINES, seconds)
     statuses[answer.status] += 1
     assert answer.status == 200, answer.body
-    for body, one in zip(bodies, answer.json()["responses"], strict=True):
+    for one in answer.json()["responses"]:
         if "error" in one:
-            check(
-                "/_msearch", one["status"], {"error": one["error"], "status": one["status"]}, allowed(body) < DEADLINE
-            )
+            check("/_msearch", one["status"], {"error": one["error"], "status": one["status"]})
 
 
 def report(what: str, statuses: Counter[int], started: float) -> None:
@@ -143,6 +141,7 @@ def test_requests_of_a_grammar(door: Door, caplog: pytest.LogCaptureFixture) -> 
     assert not [record for record in caplog.records if record.message.startswith("unforeseen")]
     # Most of it is answered, or the test would only look at refusals.
     assert statuses[200] > sum(statuses.values()) / 4
+    assert statuses[503] < sum(statuses.values()) / 100
 
 
 def test_requests_of_the_openapi_document(door: Door, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""The node is killed under load and comes back: no answer is late, none is a defect, and searches go on by themselves."""
+"""The node is killed under load and comes back: no answer is late or a defect, and searches go on by themselves."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ LATE = 0.1
 """Seconds past its deadline in which a search is answered."""
 
 SLACK = 0.5
-"""Seconds more that one answer in a hundred may take, on a machine whose two processors run the load, the server and a node
-that starts."""
+"""Seconds more that one answer in a hundred may take, on a machine whose two processors run the load, the server and a
+node that starts."""
 
 BACK = 5.0
 """Seconds after the node is healthy again within which searches are answered."""
@@ -244,9 +244,8 @@ def test_a_killed_node_is_borne_and_its_return_noticed(tmp_path: Path) -> None:
     report("without the node", [one for one in load.answers if killed <= one.at < back])
     report("after", [one for one in load.answers if back <= one.at < ended])
     first = next(one for one in load.since(back) if one.status == 200)
-    print(
-        f"\nback {back - restarted:.1f} s after its start; first answer {first.at + first.seconds - back:.2f} s after that"
-    )
+    after = first.at + first.seconds - back
+    print(f"\nback {back - restarted:.1f} s after its start; first answer {after:.2f} s after that")
     for one in load.answers:
         assert one.status in (200, 503), one
         if one.status == 503:

@@ -1,4 +1,4 @@
-"""With ranking on, pages of any size are cuts of one order: no gap, no repeat, also past the products that are ranked."""
+"""With ranking on, pages of any size are cuts of one order: no gap, no repeat, also past what is ranked."""
 
 from __future__ import annotations
 

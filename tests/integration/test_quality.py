@@ -122,10 +122,9 @@ def measured(settings: Settings, judged: judgments.Judgments) -> tuple[float, fl
                 scores.append(metrics.ndcg([hit["_id"] for hit in told["hits"]["hits"]], ratings))
     assert len(scores) == report["queries"]
     found = sum(scores) / len(scores)
-    print(
-        f"\nnDCG@10 of {len(scores)} queries: {report['arms']['ranked']['ndcg@10']:.4f} evaluated, {found:.4f} by _search"
-    )
-    return report["arms"]["ranked"]["ndcg@10"], found
+    evaluated = float(report["arms"]["ranked"]["ndcg@10"])
+    print(f"\nnDCG@10 of {len(scores)} queries: {evaluated:.4f} evaluated, {found:.4f} by _search")
+    return evaluated, found
 
 
 @pytest.mark.parametrize("where", ["embedded", pytest.param("cluster", marks=pytest.mark.node)])

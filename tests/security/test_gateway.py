@@ -1,4 +1,4 @@
-"""What must not pass the gateway is refused with the right status, in OpenSearch's shape, and does not reach the engine."""
+"""What must not pass the gateway is refused, with the right status in OpenSearch's shape, unheard by the engine."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ask(door: Door, engine: RecordingEngine) -> Ask:
 
 @pytest.fixture
 def refused(ask: Ask, engine: RecordingEngine) -> Pass:
-    """Send a request, and find it refused with one of the statuses, in the right shape, before the engine heard of it."""
+    """Send a request, and find it refused with one of the statuses, in the right shape, unheard by the engine."""
 
     def check(method: str, target: str | bytes, body: Any = b"", status: Any = 400, **more: Any) -> None:
         answer = ask(method, target, body, **more)
@@ -427,39 +427,43 @@ WRITING = [
     *(
         ("POST", f"/products/{rest}")
         for rest in (
-            "_doc _doc/p1 _create/p1 _bulk _update/p1 _update_by_query _delete_by_query _refresh _flush _forcemerge _close"
-            " _open _shrink/x _split/x _clone/x _rollover _cache/clear _search/template _search/point_in_time _msearch/template"
-            " _search/scroll _termvectors _mtermvectors _mget _field_caps _validate/query _explain/p1 _rank_eval _analyze"
+            "_doc _doc/p1 _create/p1 _bulk _update/p1 _update_by_query _delete_by_query _refresh"
+            " _flush _forcemerge _close _open _shrink/x _split/x _clone/x _rollover _cache/clear"
+            " _search/template _search/point_in_time _msearch/template _search/scroll _termvectors"
+            " _mtermvectors _mget _field_caps _validate/query _explain/p1 _rank_eval _analyze"
             " _async_search _eql/search _pit _search_shards _graph/explore _rollup_search _knn_search"
         ).split()
     ),
     *(
         ("GET", f"/{rest}")
         for rest in (
-            "_cat/indices _cat/nodes _nodes _nodes/stats _cluster/settings _cluster/state _cluster/stats _tasks _snapshot"
-            " _ingest/pipeline _scripts/x _template _index_template _component_template _aliases _alias _mapping _settings"
-            " _stats _segments _recovery _search _all/_search _count _mget _search/scroll _resolve/index/* _plugins/_sql"
-            " _plugins/_security/api/internalusers _plugins/_ml/models _plugins/_ppl _opendistro/_sql _remote/info"
-            " _dangling _search/point_in_time/_all _search/pipeline products products/_mapping products/_settings"
-            " products/_source/p1 products/_termvectors/p1 products/_explain/p1 products/_search/x products/_search/"
-            " products/_count/x products/_msearch/x _msearch/x _cluster _cluster/health/products/x products/products/_search"
-            " .kibana/_search _doc/p1 products/_doc"
+            "_cat/indices _cat/nodes _nodes _nodes/stats _cluster/settings _cluster/state"
+            " _cluster/stats _tasks _snapshot _ingest/pipeline _scripts/x _template _index_template"
+            " _component_template _aliases _alias _mapping _settings _stats _segments _recovery"
+            " _search _all/_search _count _mget _search/scroll _resolve/index/* _plugins/_sql"
+            " _plugins/_security/api/internalusers _plugins/_ml/models _plugins/_ppl _opendistro/_sql"
+            " _remote/info _dangling _search/point_in_time/_all _search/pipeline products"
+            " products/_mapping products/_settings products/_source/p1 products/_termvectors/p1"
+            " products/_explain/p1 products/_search/x products/_search/ products/_count/x"
+            " products/_msearch/x _msearch/x _cluster _cluster/health/products/x"
+            " products/products/_search .kibana/_search _doc/p1 products/_doc"
         ).split()
     ),
     *(
         ("POST", f"/{rest}")
         for rest in (
-            "_bulk _reindex _aliases _scripts/x _scripts/painless/_execute _search/template _render/template _search/scroll"
-            " _msearch/template _sql _xpack/sql _plugins/_sql _plugins/_ppl _plugins/_ml/models/x/_predict _analyze _refresh"
-            " _flush _forcemerge _cluster/reroute _cluster/settings _nodes/reload_secure_settings _snapshot/x/y/_restore"
+            "_bulk _reindex _aliases _scripts/x _scripts/painless/_execute _search/template"
+            " _render/template _search/scroll _msearch/template _sql _xpack/sql _plugins/_sql"
+            " _plugins/_ppl _plugins/_ml/models/x/_predict _analyze _refresh _flush _forcemerge"
+            " _cluster/reroute _cluster/settings _nodes/reload_secure_settings _snapshot/x/y/_restore"
             " _tasks/_cancel _ingest/pipeline/_simulate _search _count _delete_by_query _cache/clear"
         ).split()
     ),
     *(
         ("PUT", f"/{rest}")
         for rest in (
-            "_cluster/settings _scripts/x _ingest/pipeline/x _template/x _index_template/x _snapshot/x _search/pipeline/x"
-            " _plugins/_security/api/internalusers/x _all/_settings"
+            "_cluster/settings _scripts/x _ingest/pipeline/x _template/x _index_template/x"
+            " _snapshot/x _search/pipeline/x _plugins/_security/api/internalusers/x _all/_settings"
         ).split()
     ),
     *(

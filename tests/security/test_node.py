@@ -55,12 +55,29 @@ def door(node_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Do
         {"histogram": {"field": "price", "interval": 1, "extended_bounds": {"min": 0, "max": 1e12}}},
         {"histogram": {"field": "price", "interval": 1, "missing": 1e12}},
         {"date_histogram": {"field": "created_at", "fixed_interval": "1ms"}},
-        {"date_histogram": {"field": "created_at", "calendar_interval": "1m", "extended_bounds": {"min": "1900", "max": "now"}}},
+        {
+            "date_histogram": {
+                "field": "created_at",
+                "calendar_interval": "1m",
+                "extended_bounds": {"min": "1900", "max": "now"},
+            }
+        },
         {"filter": {"match_all": {}}, "aggs": {"b": {"histogram": {"field": "price", "interval": 1e-6}}}},
         # Many of few each: here the node itself says no.
-        {"terms": {"field": "id", "size": 1000}, "aggs": {"b": {"date_histogram": {"field": "created_at", "calendar_interval": "1d", "extended_bounds": {"min": "2020-01-01", "max": "2024-01-01"}}}}},
+        {
+            "terms": {"field": "id", "size": 1000},
+            "aggs": {
+                "b": {
+                    "date_histogram": {
+                        "field": "created_at",
+                        "calendar_interval": "1d",
+                        "extended_bounds": {"min": "2020-01-01", "max": "2024-01-01"},
+                    }
+                }
+            },
+        },
     ],
-)  # fmt: skip
+)
 def test_too_many_buckets_are_refused_and_do_not_open_the_breaker(door: Door, aggregation: dict[str, Any]) -> None:
     for query in ({"match": {"title": "red"}}, {"match_all": {}}):
         for _ in range(3):

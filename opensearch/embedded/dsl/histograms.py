@@ -70,10 +70,15 @@ class Histogram(Aggregation):
         held, counts = np.unique(keys[kept], return_counts=True)
         by_key = dict(zip(held.tolist(), counts.tolist(), strict=True))
         buckets: list[tuple[float, dict[str, Any]]] = []
+        # All empty buckets hold the same, and there may be many.
+        empty: dict[str, Any] | None = None
         for key in self._keys(sorted(by_key)):
             count = by_key.get(key, 0)
             if count >= self.least:
-                inside = collected(self.inner, run, within(found, keys == key)) if self.inner else {}
+                inside = empty if count == 0 else None
+                if inside is None:
+                    inside = collected(self.inner, run, within(found, keys == key)) if self.inner else {}
+                empty = inside if count == 0 else empty
                 buckets.append((key, {"doc_count": count} | inside))
         for name, descending in reversed(self.order):
             if name == "_key":

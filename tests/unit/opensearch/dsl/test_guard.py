@@ -354,7 +354,9 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(sorted(clauses.LEAVES | clauses.COMPOUND.keys() | guard.BODY)), inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(sorted(clauses.LEAVES | clauses.COMPOUND.keys() | guard.BODY)), inner, max_size=4
+        )
     ),
     max_leaves=25,
 )

@@ -111,7 +111,10 @@ IDS = [{"_id": "1"}, {"_id": "2"}]
         ("**.took", {}),
         ("hits.**.value", {"hits": {"total": {"value": 1}}}),
         ("hits.**.c", {"hits": {"hits": [{"_source": {"a": {"b": {"c": 1}}}}]}}),
-        ("hits.hits._source.t*", {"hits": {"hits": [{"_source": {"title": "red shoe", "tag": "a"}}, {"_source": {"tag": "b"}}]}}),
+        (
+            "hits.hits._source.t*",
+            {"hits": {"hits": [{"_source": {"title": "red shoe", "tag": "a"}}, {"_source": {"tag": "b"}}]}},
+        ),
         ("hits.hits,-hits.hits", {}),
         ("-hits", {name: RESPONSE[name] for name in ("took", "timed_out", "_shards")}),
         ("-hits.*", {name: RESPONSE[name] for name in ("took", "timed_out", "_shards")}),
@@ -119,7 +122,7 @@ IDS = [{"_id": "1"}, {"_id": "2"}]
         ("**,-hits,-_shards", {"took": 3, "timed_out": False}),
         ("hits.hits._id,-hits.hits._id", {}),
     ],
-)  # fmt: skip
+)
 def test_a_response_is_cut_to_its_filter_path(patterns: str, left: dict[str, Any]) -> None:
     assert sources.paths(RESPONSE, patterns.split(",")) == left
 

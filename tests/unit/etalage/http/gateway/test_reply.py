@@ -85,10 +85,16 @@ def test_hits_come_in_the_rankers_order_with_what_the_page_brought() -> None:
         "total": {"value": 2, "relation": "eq"},
         "max_score": 0.9,
         "hits": [
-            {"_index": "products-000001", "_id": "p1", "_score": 0.9, "_source": {"title": "red shoe"}, "highlight": {"title": []}},
+            {
+                "_index": "products-000001",
+                "_id": "p1",
+                "_score": 0.9,
+                "_source": {"title": "red shoe"},
+                "highlight": {"title": []},
+            },
             {"_index": "products-000001", "_id": "p2", "_score": 0.4, "_source": {"title": "blue shoe"}},
         ],
-    }  # fmt: skip
+    }
     assert (response["took"], response["timed_out"], response["_shards"]) == (7, False, {"total": 3})
     told = response["ext"]["etalage"]
     assert (told["rank"], told["degraded"]) == ("starter", []) and told["hits"][0] == {"_id": "p1", **HITS[0].parts}

@@ -220,7 +220,7 @@ def test_the_engines_own_words_come_through(door: Door, engine: RecordingEngine)
 def test_an_engine_that_fails_is_a_503_with_a_remedy(
     door: Door, engine: RecordingEngine, fault: type[Exception], method: str, target: str
 ) -> None:
-    engine.fail = fault("it is away", remedy="Wait.") if issubclass(fault, EngineError) else fault("secret")  # type: ignore[call-arg]
+    engine.fail = fault("it is away", remedy="Wait.") if issubclass(fault, EngineError) else fault("secret")
     answer = door.ask(method, target)
     reason = told(answer, 503)
     assert answer.json()["error"]["remedy"] and "secret" not in reason
