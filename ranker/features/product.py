@@ -19,7 +19,7 @@ def _price(c: Context) -> Floats:
 
 def _discount(c: Context) -> Floats:
     price, before = c.records["price"], c.records["list_price"]
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         cut = np.where(before > 0, 1.0 - price / before, 0.0)
     return np.clip(np.nan_to_num(cut), 0.0, 1.0).astype(np.float32)
 

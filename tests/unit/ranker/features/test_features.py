@@ -288,6 +288,8 @@ def test_product_family_by_hand() -> None:
     assert column(found, "in_stock") == [1.0, 0.0, 1.0]
     # A list price below the price is no discount.
     assert column(found, "discount") == pytest.approx([0.0, 0.25, 0.0])
+    vast = retrieved("x", [{"title": "x", "price": 2**53, "list_price": 1e-38}, {"title": "x"}])
+    assert column(vast, "discount") == [0.0, 0.0]
     price = np.log1p([0.0, 300.0, 500.0])
     assert column(found, "price") == pytest.approx(((price - price.mean()) / price.std() / 3).tolist(), abs=1e-5)
 
