@@ -60,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(operations.router)
     app.include_router(routes.router)
     app.include_router(gateway_routes.router)
+    app.router.routes.insert(0, gateway_routes.front())
     errors.install(app)
     # The last one added is the outermost.
     app.add_middleware(Body, limit=MAX_BODY)

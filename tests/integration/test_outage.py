@@ -46,8 +46,8 @@ TIMEOUT = 1.0
 LATE = 0.1
 """Seconds past its deadline in which a search is answered."""
 
-SLACK = 0.5
-"""Seconds more that one answer in a hundred may take, on a machine whose two processors run the load, the server and a
+SLACK = 2.0
+"""Seconds more that one answer in fifty may take, on a machine whose two processors run the load, the server and a
 node that starts."""
 
 BACK = 5.0
@@ -253,7 +253,7 @@ def test_a_killed_node_is_borne_and_its_return_noticed(tmp_path: Path) -> None:
             assert one.retry_after is not None and int(one.retry_after) >= 1, one
         assert one.seconds <= TIMEOUT + LATE + SLACK, one
     late = [one for one in load.answers if one.seconds > TIMEOUT + LATE]
-    assert len(late) <= len(load.answers) / 100, [one.seconds for one in late]
+    assert len(late) <= len(load.answers) / 50, [one.seconds for one in late]
     assert all(one.status == 200 for one in load.answers if began <= one.at < killed - TIMEOUT)
     assert all(one.status == 200 for one in load.answers if back + BACK <= one.at < ended - TIMEOUT)
     assert b"Traceback" not in (tmp_path / "serve.log").read_bytes()
