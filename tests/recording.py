@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import pytest
 
 from etalage.core import records
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.records import Document, Floats
+from etalage.core.settings import load
+from etalage.http.app import create_app
 from opensearch import fields
 from opensearch.engine import Candidates, Generation, IndexSpec, LedgerRow, Outcome, Request, SearchEngine
 from opensearch.jobs import JobTable
+from workers import parts
+
+from .asgi import Door
 
 SOURCES: dict[str, dict[str, Any]] = {
     "p1": {"id": "p1", "title": "red shoe", "brand": "Acme", "price": 1000, "content": "h1", "vec_text": [1]},
@@ -173,3 +181,14 @@ class RecordingEngine(SearchEngine):
 
     def events(self, kind: str, since: str = "") -> Iterator[dict[str, Any]]:
         self._never("events")
+
+
+@contextmanager
+def serving(engine: RecordingEngine, home: Path, **settings: Any) -> Iterator[Door]:
+    """The application over `engine`, with the hashing encoder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "engine_of", lambda _: engine)
+        # The node's address is never called: the engine is in its place.
+        made = load(home=home, text_model="hashing", opensearch_url="http://127.0.0.1:9", **settings)
+        with Door(create_app(made)) as door:
+            yield door

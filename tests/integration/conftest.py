@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ..conftest import unavailable
+
 
 def _free_port() -> int:
     with socket.socket() as probe:
@@ -21,13 +23,10 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running Redis server."""
-    import os
-
     command = shutil.which("redis-server")
     if command is None:
-        if "redis" in os.environ.get("ETALAGE_REQUIRE", "").split(","):
-            pytest.fail("redis-server is required (ETALAGE_REQUIRE) and not installed")
-        pytest.skip("redis-server is not installed")
+        unavailable("redis", "redis-server is not installed")
+        return
     folder: Path = tmp_path_factory.mktemp("redis")
     port = _free_port()
     server = subprocess.Popen(

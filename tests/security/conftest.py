@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import orjson
 import pytest
 
-from etalage.core.settings import load
 from etalage.http import keys
-from etalage.http.app import create_app
-from workers import parts
 
-from ..asgi import Door
-from ..recording import RecordingEngine
+from ..asgi import JSON_TYPE, Answer, Door
+from ..recording import RecordingEngine, serving
+
+Ask = Callable[..., Answer]
+Pass = Callable[..., None]
 
 RATED = 5
 """Requests at once that the key `rated` may send."""
@@ -57,16 +59,8 @@ def served(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
     (folder / "keys.json").write_bytes(orjson.dumps(ENTRIES))
     engine = RecordingEngine()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "engine_of", lambda settings: engine)
         patch.setattr(keys, "Keys", partial(keys.Keys, clock=clock))
-        settings = load(
-            home=folder,
-            text_model="hashing",
-            opensearch_url="http://127.0.0.1:9",  # never called: the engine is in its place
-            keys=folder / "keys.json",
-            indexes="products,other",
-        )
-        with Door(create_app(settings)) as door:
+        with serving(engine, folder, keys=folder / "keys.json", indexes="products,other") as door:
             yield door, engine
 
 
@@ -81,3 +75,44 @@ def engine(served: tuple[Door, RecordingEngine]) -> RecordingEngine:
     served[1].calls.clear()
     served[1].fail = None
     return served[1]
+
+
+def key(name: str) -> tuple[bytes, bytes]:
+    return (b"authorization", b"ApiKey " + name.encode())
+
+
+@pytest.fixture
+def ask(door: Door, engine: RecordingEngine) -> Ask:
+    """Send a request with the shop's key."""
+
+    def sent(method: str, target: str | bytes, body: Any = b"", name: str = "shop", kind: Any = JSON_TYPE) -> Answer:
+        return door.ask(method, target, body, (kind, key(name)))
+
+    return sent
+
+
+@pytest.fixture
+def refused(ask: Ask, engine: RecordingEngine) -> Pass:
+    """Send a request, and find it refused with one of the statuses, in the right shape, unheard by the engine."""
+
+    def check(method: str, target: str | bytes, body: Any = b"", status: Any = 400, **more: Any) -> None:
+        answer = ask(method, target, body, **more)
+        whole = target if isinstance(target, str) else target.decode("latin-1")
+        shape(answer, whole, *([status] if isinstance(status, int) else status))
+        assert engine.calls == [], engine.calls
+
+    return check
+
+
+def shape(answer: Answer, target: str, *statuses: int) -> dict[str, Any]:
+    """The error of an answer in OpenSearch's shape."""
+    assert answer.status in statuses, (target, answer.status, answer.body[:300])
+    told: dict[str, Any] = answer.json()
+    assert set(told) == {"error", "status"} and told["status"] == answer.status
+    error = told["error"]
+    assert error["reason"] and error["type"] and error["remedy"]
+    parts = unquote(target.partition("?")[0]).split("/")[1:]
+    if any(part.startswith("_") for part in parts[:2]) or target in ("/", ""):
+        assert error["root_cause"] == [{"type": error["type"], "reason": error["reason"]}]
+    assert "Traceback" not in answer.body.decode()
+    return error

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from etalage.core.errors import EngineError, EngineTimeout, EngineUnavailable
-from etalage.core.settings import load
-from etalage.http.app import create_app
 from opensearch.cluster.client import Refused
-from workers import parts
 
 from .....asgi import Answer, Door
-from .....recording import SOURCES, RecordingEngine
+from .....recording import SOURCES, RecordingEngine, serving
 
 MATCH = {"match": {"title": "red shoe"}}
 THEIRS = {
@@ -31,12 +27,8 @@ THEIRS = {
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, RecordingEngine]]:
     engine = RecordingEngine()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "engine_of", lambda settings: engine)
-        home: Path = tmp_path_factory.mktemp("routes")
-        settings = load(home=home, text_model="hashing", opensearch_url="http://127.0.0.1:9", breaker_failures=1000)
-        with Door(create_app(settings)) as door:
-            yield door, engine
+    with serving(engine, tmp_path_factory.mktemp("routes"), breaker_failures=1000) as door:
+        yield door, engine
 
 
 @pytest.fixture
