@@ -141,7 +141,7 @@ def test_requests_of_a_grammar(door: Door, caplog: pytest.LogCaptureFixture) -> 
     assert not [record for record in caplog.records if record.message.startswith("unforeseen")]
     # Most of it is answered, or the test would only look at refusals.
     assert statuses[200] > sum(statuses.values()) / 4
-    assert statuses[503] < sum(statuses.values()) / 100
+    assert statuses[503] < max(20, sum(statuses.values()) / 100)
 
 
 def test_requests_of_the_openapi_document(door: Door, caplog: pytest.LogCaptureFixture) -> None:
