@@ -371,3 +371,28 @@ def test_threads_get_the_same_answers(searcher: Searcher) -> None:
 
 def test_by_score_breaks_ties_by_id() -> None:
     assert by_score(np.array([0.5, 0.9, 0.5], np.float32), ["b", "c", "a"]) == [1, 2, 0]
+
+
+# products that are named by number
+@pytest.mark.parametrize(
+    ("query", "first"), [("AB-1234", {"x", "ab1234"}), ("ab1234", {"x", "ab1234"}), ("5055146557340", {"x"})]
+)
+def test_a_product_named_by_its_id_or_number_comes_first(
+    engine: SearchEngine, encoder: HashingEncoder, make: Make, serve: Serve, linear: Linear, query: str, first: set[str]
+) -> None:
+    others = [make(f"p{n}", f"cover for ab 1234 and 5055146557340 number {n}", price=n) for n in range(9)]
+    serve(
+        *others,
+        make("ab1234", "lamp", price=1000),
+        make("x", "chair", price=1000, attributes={"ean": ["5055146557340"], "mpn": ["AB-1234"]}),
+    )
+    # The ranker would have the cheapest first.
+    answer = Searcher(engine, "products", encoder, Ranker(linear({"price": -1.0}))).search(Ask(query))
+    named = answer.hits[: len(first)]
+    assert {hit.id for hit in named} == first
+    assert all(hit.score > 1 for hit in named)
+
+
+def test_an_id_is_found_though_no_word_and_no_vector_brings_it(engine: SearchEngine, make: Make, serve: Serve) -> None:
+    serve(make("777888", "lamp"), make("b", "777 lamps"))
+    assert ids(Searcher(engine, "products", None, None).search(Ask("777888")))[:1] == ["777888"]
