@@ -10,10 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from anyio import to_thread
 
 from etalage.core.records import Document, Floats
 from opensearch import fields
@@ -289,6 +291,16 @@ class SearchEngine(ABC):
                 and its path).
             EngineError: the index does not exist.
         """
+
+    async def search_async(
+        self, index: str, body: Mapping[str, Any], *, timeout: float | None = None, params: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """`search` for an event loop: in a thread, unless all that there is to do is to wait for a node."""
+        return await to_thread.run_sync(partial(self.search, index, body, timeout=timeout, params=params))
+
+    async def close_async(self) -> None:
+        """Close what `search_async` has open, before its event loop ends."""
+        return None
 
     @abstractmethod
     def tally(self, index: str, body: Mapping[str, Any], *, timeout: float | None = None) -> int:

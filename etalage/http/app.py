@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         app.state.stopping = True
         log.close()
+        await engine.close_async()
         engine.close()
         if tracing is not None:
             tracing.close()

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from etalage.core.errors import EngineTimeout, EngineUnavailable, EtalageError, QueryError, shorten
+from etalage.core.errors import EngineError, EngineTimeout, EngineUnavailable, EtalageError, QueryError, shorten
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,9 @@ def answer(
 def of(path: str, error: EtalageError) -> JSONResponse:
     """One of Etalage's errors, with the headers that go with it (`Retry-After`, `WWW-Authenticate`); 500 becomes 503, since
     whatever it is, the request was not at fault."""
-    reason = error.reason if error.value is None else f"{error.reason}: {error.value}"
+    # Where the node or the broker lies is for the command line and the log, not for a shop's visitors.
+    shown = None if isinstance(error, EngineError) and "://" in (error.value or "") else error.value
+    reason = error.reason if shown is None else f"{error.reason}: {shown}"
     status = 503 if error.status == 500 else error.status
     headers = {}
     wait = getattr(error, "retry_after", 1.0 if isinstance(error, EngineUnavailable | EngineTimeout) else None)

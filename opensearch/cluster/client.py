@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
+import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 import opensearchpy
 import orjson
 from opensearchpy.serializer import JSONSerializer
 
-from etalage.core.errors import ConfigError, EngineError, EngineTimeout, EngineUnavailable, shorten
+from etalage.core.errors import ConfigError, EngineError, EngineUnavailable, shorten
 from etalage.core.settings import Settings
+from opensearch.cluster.faults import Faults, Missing, Refused
+from opensearch.cluster.wire import Wire
+
+__all__ = ["ATTEMPTS", "Client", "Missing", "Refused"]
 
 ATTEMPTS: Final = 4
 """Times that a request is sent before an unreachable or overloaded node is given up."""
 
 _FIRST_PAUSE: Final = 0.1
-_BUSY: Final = (429, 502, 503, 504)
-_TOO_MANY: Final = "too_many_buckets_exception"
 _LONG: Final = 300.0
 _BULK_BYTES: Final = 8 << 20
 _PAGE: Final = 1000
@@ -29,14 +33,6 @@ _KEEP_ALIVE: Final = "2m"
 
 # The client library logs every refused request; the error that is raised says the same and more.
 logging.getLogger("opensearch").addHandler(logging.NullHandler())
-
-
-class Missing(EngineError):
-    """The index or document does not exist (404)."""
-
-
-class Refused(EngineError):
-    """The node does not accept the request (400)."""
 
 
 class _Orjson(JSONSerializer):  # type: ignore[misc]
@@ -59,10 +55,10 @@ class Client:
         parts = urlsplit(settings.opensearch_url)
         self.url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
         self.timeout = settings.opensearch_timeout
+        self._faults = Faults(self.url)
         options: dict[str, Any] = {}
         if settings.opensearch_user is not None:
-            password = settings.opensearch_password.get_secret_value() if settings.opensearch_password else ""
-            options["http_auth"] = (settings.opensearch_user, password)
+            options["http_auth"] = _user(settings)
         if parts.scheme == "https":
             options |= {"verify_certs": settings.opensearch_verify, "ssl_show_warn": False}
             if not settings.opensearch_verify:
@@ -84,8 +80,9 @@ class Client:
                 serializer=_Orjson(),
                 **options,
             )
+            self._wire = Wire(settings.opensearch_url, _user(settings), _secure(settings))
         except (OSError, ValueError, opensearchpy.exceptions.ImproperlyConfigured) as error:
-            raise self._fault(
+            raise self._faults.of(
                 EngineError, f"the connection cannot be set up ({error})", "Check the settings."
             ) from None
 
@@ -113,81 +110,68 @@ class Client:
             EngineUnavailable: not reached, or overloaded, `ATTEMPTS` times.
             EngineError: anything else.
         """
-        url = "/" + "/".join(quote(part, safe=",*") for part in path)
         headers = {"content-type": "application/x-ndjson"} if lines else None
         patience = max(self.timeout, _LONG) if long else self.timeout
         end = time.monotonic() + timeout if timeout is not None else None
-        fault: EngineError = self._fault(EngineTimeout, "no time is left for OpenSearch", "Allow more time.")
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                pause = _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)
-                if end is not None and time.monotonic() + pause >= end:
-                    break
-                time.sleep(pause)
+        fault: EngineError = self._faults.late(0.0)
+        for pause in _pauses(end):
+            time.sleep(pause)
             left = patience if end is None else min(patience, end - time.monotonic())
             if left <= 0:
                 break
             try:
                 answer = self._client.transport.perform_request(
                     method,
-                    url,
+                    _path(path),
                     params=dict(params or {}),
                     body=body,
                     timeout=left,
                     headers=headers,
                 )
             except opensearchpy.exceptions.OpenSearchException as error:
-                fault = self._translate(error, left)
+                fault = self._faults.translate(error, left)
                 if not isinstance(fault, EngineUnavailable):
                     raise fault from None
             else:
-                if isinstance(answer, str):
-                    raise self._fault(EngineError, "the answer is not OpenSearch's", "Correct ETALAGE_OPENSEARCH_URL.")
-                return answer
+                return self._theirs(answer)
         raise fault from None
 
-    def _translate(self, error: Exception, waited: float) -> EngineError:
-        if isinstance(error, opensearchpy.exceptions.ConnectionTimeout):
-            return self._fault(
-                EngineTimeout,
-                f"OpenSearch did not answer within {waited:.3g} s",
-                "Look at the node's load, or raise ETALAGE_OPENSEARCH_TIMEOUT.",
-            )
-        if isinstance(error, opensearchpy.exceptions.SSLError):
-            return self._fault(
-                EngineError,
-                f"no trusted connection to OpenSearch ({shorten(str(error.error))})",
-                "Name the certificate bundle in ETALAGE_OPENSEARCH_CA, or check the URL.",
-            )
-        if isinstance(error, opensearchpy.exceptions.ConnectionError):
-            return self._fault(
-                EngineUnavailable, "OpenSearch cannot be reached", "Start the node, or correct ETALAGE_OPENSEARCH_URL."
-            )
-        if not isinstance(error, opensearchpy.exceptions.TransportError):
-            return self._fault(EngineError, f"OpenSearch cannot be asked ({shorten(str(error))})", "Check the URL.")
-        status, reason = error.status_code, _reason(error.info) or str(error.error)
-        if status == 503 and _kind(error.info) == _TOO_MANY:
-            # It is not away: the request asks for too much, and would again.
-            refused = self._fault(Refused, f"OpenSearch answers {status} ({shorten(reason)})", "Ask for fewer buckets.")
-            refused.answer = {**error.info, "status": 400}
-            return refused
-        if status in _BUSY:
-            return self._fault(EngineUnavailable, f"OpenSearch is overloaded or starting ({reason})", "Try again.")
-        if status == 401:
-            return self._fault(
-                EngineError,
-                "OpenSearch refuses the user or the password",
-                "Check ETALAGE_OPENSEARCH_USER and ETALAGE_OPENSEARCH_PASSWORD.",
-            )
-        if status == 413:
-            return self._fault(EngineError, "a request is too large for OpenSearch", "Lower ETALAGE_CHUNK.")
-        kind = {400: Refused, 404: Missing}.get(int(status), EngineError)
-        fault = self._fault(kind, f"OpenSearch answers {status} ({shorten(reason)})", "See the node's log.")
-        fault.answer = dict(error.info) if isinstance(error.info, Mapping) else None
-        return fault
+    async def post(
+        self, *path: str, body: Any, params: Mapping[str, Any] | None = None, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """`call("POST", ...)` on an event loop, where nothing waits in a thread. Raises what it raises."""
+        target = _path(path) + (f"?{urlencode(params)}" if params else "")
+        content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+        end = time.monotonic() + (timeout if timeout is not None else self.timeout)
+        fault: EngineError = self._faults.late(0.0)
+        for pause in _pauses(end):
+            if pause:
+                await asyncio.sleep(pause)
+            left = min(self.timeout, end - time.monotonic())
+            if left <= 0:
+                break
+            try:
+                status, answer = await self._wire.post(target, content, left)
+            except TimeoutError:
+                raise self._faults.late(left) from None
+            except ssl.SSLError as error:
+                raise self._faults.untrusted(error) from None
+            except OSError:
+                fault = self._faults.away()
+            else:
+                told = _parsed(answer)
+                if 200 <= status < 300:
+                    return self._theirs(told)
+                fault = self._faults.refusal(status, told, "")
+                if not isinstance(fault, EngineUnavailable):
+                    raise fault
+        raise fault from None
 
-    def _fault(self, kind: type[EngineError], reason: str, remedy: str) -> EngineError:
-        return kind(reason, value=self.url, remedy=remedy)
+    def _theirs(self, answer: Any) -> Any:
+        """An answer, unless it is a page of words. Raises EngineError."""
+        if isinstance(answer, str):
+            raise self._faults.foreign()
+        return answer
 
     def bulk(self, actions: Iterable[tuple[Mapping[str, Any], Any]], **params: Any) -> list[dict[str, Any]]:
         """Carry out (action, source) pairs in order, in requests of about 8 MiB; a source may be JSON already, or None.
@@ -257,23 +241,55 @@ class Client:
             if not self.call("HEAD", index):
                 raise
 
+    async def close_async(self) -> None:
+        """Close what `post` has open, before its event loop ends."""
+        await self._wire.close()
+
     def close(self) -> None:
+        """Close what `call` has open."""
         self._client.close()
 
 
-def _kind(info: Any) -> str:
-    """The type of the error that caused a node's refusal."""
-    error = info.get("error") if isinstance(info, Mapping) else None
-    cause = error.get("caused_by", error) if isinstance(error, Mapping) else {}
-    return str(cause.get("type", "")) if isinstance(cause, Mapping) else ""
+def _user(settings: Settings) -> tuple[str, str] | None:
+    """User and password, from the settings or the URL."""
+    if settings.opensearch_user is not None:
+        return settings.opensearch_user, (
+            settings.opensearch_password.get_secret_value() if settings.opensearch_password else ""
+        )
+    parts = urlsplit(settings.opensearch_url or "")
+    return (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
 
 
-def _reason(info: Any) -> str:
-    """The cause that the node gives, deepest first."""
-    error = info.get("error") if isinstance(info, Mapping) else info
-    if not isinstance(error, Mapping):
-        return str(error or "")
-    deepest = error if "caused_by" in error else (error.get("root_cause") or [error])[0]
-    while isinstance(deepest.get("caused_by"), Mapping):
-        deepest = deepest["caused_by"]
-    return str(deepest.get("reason") or error.get("reason") or error.get("type") or "")
+def _secure(settings: Settings) -> ssl.SSLContext | None:
+    """How the node proves itself; None for http."""
+    if urlsplit(settings.opensearch_url or "").scheme != "https":
+        return None
+    bundle = str(settings.opensearch_ca) if settings.opensearch_ca else opensearchpy.Connection.default_ca_certs()
+    secure = ssl.create_default_context(cafile=bundle)
+    if not settings.opensearch_verify:
+        secure.check_hostname = False
+        secure.verify_mode = ssl.CERT_NONE
+    return secure
+
+
+def _parsed(answer: bytes) -> Any:
+    """The JSON of an answer, or its text where it is none."""
+    try:
+        return orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return answer.decode("utf-8", "replace")
+
+
+def _path(parts: Sequence[str]) -> str:
+    """A path of parts, each quoted."""
+    return "/" + "/".join(quote(part, safe=",*") for part in parts)
+
+
+def _pauses(end: float | None) -> Iterator[float]:
+    """Seconds to wait before each attempt, none before the first, as long as they end before `end` (`time.monotonic`)."""
+    yield 0.0
+    for attempt in range(ATTEMPTS - 1):
+        pause = _FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1.5)
+        if end is not None and time.monotonic() + pause >= end:
+            return
+        yield pause

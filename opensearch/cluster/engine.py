@@ -312,7 +312,9 @@ class ClusterEngine(SearchEngine):
     def _ask(self, path: tuple[str, ...], body: Any, params: Mapping[str, Any], request: Request) -> dict[str, Any]:
         answer: dict[str, Any] = self._client.call("POST", *path, body=body, params=params, timeout=request.timeout)
         if answer.get("timed_out"):
-            raise EngineTimeout("OpenSearch did not finish in time", value=f"{request.timeout} s", remedy="Allow more time.")
+            raise EngineTimeout(
+                "OpenSearch did not finish in time", value=f"{request.timeout} s", remedy="Allow more time."
+            )
         return answer
 
     def _columns(self, answer: Mapping[str, Any], request: Request, opened: _Opened) -> Candidates:
@@ -335,10 +337,28 @@ class ClusterEngine(SearchEngine):
 
     # OpenSearch's own requests
     def search(
-        self, index: str, body: Mapping[str, Any], *, timeout: float | None = None, params: Mapping[str, str] | None = None
+        self,
+        index: str,
+        body: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         answer: dict[str, Any] = self._client.call("POST", index, "_search", body=body, params=params, timeout=timeout)
         return answer
+
+    async def search_async(
+        self,
+        index: str,
+        body: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        return await self._client.post(index, "_search", body=body, params=params, timeout=timeout)
+
+    async def close_async(self) -> None:
+        await self._client.close_async()
 
     def tally(self, index: str, body: Mapping[str, Any], *, timeout: float | None = None) -> int:
         return int(self._client.call("POST", index, "_count", body=body, timeout=timeout)["count"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -367,3 +368,15 @@ def test_what_is_wrong_is_refused(engine: SearchEngine, index: str, serve: Serve
         engine.search(index, body)
     # A node's refusal is handed on as it is.
     assert caught.value.status == 400 or "answers 400" in str(caught.value)
+
+
+def test_an_event_loop_gets_the_same_answer(engine: SearchEngine, index: str, search: Search) -> None:
+    body = {"query": {"match": {"title": "red shoe"}}, "aggs": {"brands": {"terms": {"field": "brand"}}}}
+
+    async def asked() -> dict[str, Any]:
+        answer = await engine.search_async(index, body, timeout=30, params=GLOBAL)
+        await engine.close_async()
+        return answer
+
+    waited = asyncio.run(asked())
+    assert {**waited, "took": 0} == {**search(body), "took": 0}

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from starlette.concurrency import run_in_threadpool
+
 from etalage.core.errors import EngineError, QueryError
 from etalage.core.settings import Settings
 from etalage.http.gateway import reply, ubi
@@ -61,10 +63,14 @@ class Gateway:
         try:
             yield
         except EngineError as error:
-            if not error.retryable and error.answer is None and self.engine.serving(index) is None:
-                cause = {"type": "index_not_found_exception", "reason": f"no such index [{index}]", "index": index}
-                error.answer = {"error": {"root_cause": [cause], **cause}, "status": 404}
+            self.missing(index, error)
             raise
+
+    def missing(self, index: str, error: EngineError) -> None:
+        """Let an error of the engine say that there is no such index, when that is why it says nothing else."""
+        if not error.retryable and error.answer is None and self.engine.serving(index) is None:
+            cause = {"type": "index_not_found_exception", "reason": f"no such index [{index}]", "index": index}
+            error.answer = {"error": {"root_cause": [cause], **cause}, "status": 404}
 
     def spreads(self, index: str, names: set[str], timeout: float) -> dict[str, gaps.Ends]:
         """The least and the greatest value of fields, as they were within the last `_LASTS` seconds; nothing for fields
@@ -111,21 +117,21 @@ class Answered:
         return int(total["value"] if isinstance(total, Mapping) else total)
 
 
-def search(gateway: Gateway, asked: Asked) -> Answered:
-    """Answer one search.
+async def search(gateway: Gateway, asked: Asked) -> Answered:
+    """Answer one search; what computes does so in a thread, what waits for a node waits here.
 
     Raises:
         QueryError: it cannot be answered as it is.
         EngineError: the engine failed; `answer` is its own word.
     """
     decided = plan(asked)
-    _refuse_gaps(gateway, asked)
+    await _refuse_gaps(gateway, asked)
     if decided.kind == "rank":
-        answered = _rank(gateway, asked, decided.read)
+        answered = await run_in_threadpool(_rank, gateway, asked, decided.read)
     elif decided.kind == "browse":
-        answered = _browse(gateway, asked)
+        answered = await _browse(gateway, asked)
     else:
-        answered = _pass(gateway, asked, decided)
+        answered = await _pass(gateway, asked, decided)
     if asked.ubi is not None:
         ids = [str(hit["_id"]) for hit in answered.hits]
         gateway.log.put(ubi.document(asked, asked.ubi, decided.read.text, ids))
@@ -133,12 +139,14 @@ def search(gateway: Gateway, asked: Asked) -> Answered:
     return answered
 
 
-def _refuse_gaps(gateway: Gateway, asked: Asked) -> None:
+async def _refuse_gaps(gateway: Gateway, asked: Asked) -> None:
     """Refuse histograms that would fill a node's memory with empty buckets; the embedded engine counts them itself."""
     if gateway.settings.embedded:
         return
     found = [one for name in ("aggs", "aggregations") for one in gaps.of(asked.body.get(name, {}), name)]
-    spreads = gateway.spreads(asked.index, {one.field for one in found}, asked.left()) if found else {}
+    if not found:
+        return
+    spreads = await run_in_threadpool(gateway.spreads, asked.index, {one.field for one in found}, asked.left())
     for one in found:
         gaps.refuse(one, spreads.get(one.field))
 
@@ -193,7 +201,7 @@ def _page(gateway: Gateway, asked: Asked, read: Read, generation: str, ids: list
     return page
 
 
-def _browse(gateway: Gateway, asked: Asked) -> Answered:
+async def _browse(gateway: Gateway, asked: Asked) -> Answered:
     """No text and no order of its own: the most popular first, ties by id."""
     popular = {"field": "popularity", "missing": 0}
     query = {
@@ -204,20 +212,20 @@ def _browse(gateway: Gateway, asked: Asked) -> Answered:
         }
     }
     body = asked.body | {"query": query, "sort": _ORDER, "track_scores": True}
-    answered = _forward(gateway, asked, body)
+    answered = await _forward(gateway, asked, body)
     for hit in answered.hits:
         hit.pop("sort", None)
     _explain_passing(asked, answered.response, "browse", "")
     return answered
 
 
-def _pass(gateway: Gateway, asked: Asked, decided: Plan) -> Answered:
-    answered = _forward(gateway, asked, asked.body)
+async def _pass(gateway: Gateway, asked: Asked, decided: Plan) -> Answered:
+    answered = await _forward(gateway, asked, asked.body)
     _explain_passing(asked, answered.response, False, decided.why)
     return answered
 
 
-def _forward(gateway: Gateway, asked: Asked, body: Mapping[str, Any]) -> Answered:
+async def _forward(gateway: Gateway, asked: Asked, body: Mapping[str, Any]) -> Answered:
     started = time.perf_counter()
     if gateway.settings.embedded and "," in asked.index:
         raise QueryError(
@@ -226,7 +234,7 @@ def _forward(gateway: Gateway, asked: Asked, body: Mapping[str, Any]) -> Answere
             remedy="Send one search each, by _msearch.",
         )
     shown = reply.forwarded(body)
-    response = gateway.engine.search(asked.index, shown, timeout=asked.left(), params=asked.params)
+    response = await gateway.engine.search_async(asked.index, shown, timeout=asked.left(), params=asked.params)
     reply.drop_internal(response, body)
     reply.total_as_asked(response, asked.params)
     return Answered(response, {"engine": round((time.perf_counter() - started) * 1000, 3)})

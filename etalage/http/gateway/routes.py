@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any, Final, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -24,8 +24,9 @@ from opensearch.dsl import guard, sources
 
 router = APIRouter(tags=["OpenSearch"])
 
+P = ParamSpec("P")
 T = TypeVar("T")
-_LONG: Final = 64 * 1024
+_LONG: Final = 16 * 1024
 """Bytes of a body that is not read on the event loop."""
 
 _MOST_SEARCHES: Final = 100
@@ -89,8 +90,9 @@ def limits_of(settings: Settings) -> guard.Limits:
 @router.post("/{index}/_search", openapi_extra=_BODY, responses=_ANSWERS)
 async def search(request: Request, index: str) -> Response:
     """Search as OpenSearch does, ranked by Etalage."""
-    body = await _off_loop(_parsed, await request.body())
-    return await _answered(request, _one(request, index, body, _params(request)))
+    given = await request.body()
+    body = await _off_loop(len(given), _parsed, given)
+    return await _answered(request, _one(request, index, body, _params(request), len(given)))
 
 
 def front() -> Route:
@@ -109,7 +111,8 @@ def front() -> Route:
 @router.post("/{index}/_count", openapi_extra=_BODY, responses=_ANSWERS)
 async def count(request: Request, index: str) -> Response:
     """How many products a query matches, without vectors."""
-    given = await _off_loop(_parsed, await request.body())
+    content = await request.body()
+    given = await _off_loop(len(content), _parsed, content)
     params = _params(request)
 
     def counted() -> dict[str, Any]:
@@ -127,7 +130,7 @@ async def count(request: Request, index: str) -> Response:
             params.get("filter_path"),
         )
 
-    return await _answered(request, counted)
+    return await _answered(request, run_in_threadpool(counted))
 
 
 @router.get("/{index}/_doc/{id:path}", responses=_ANSWERS)
@@ -164,7 +167,7 @@ async def document(request: Request, index: str, id: str) -> Response:
             one["_source"] = sources.filtered(one["_source"], reply.source(wanted))
         return _shown(one, params.get("filter_path"))
 
-    return await _answered(request, found)
+    return await _answered(request, run_in_threadpool(found))
 
 
 @router.get("/_msearch", openapi_extra=_LINES, responses=_ANSWERS)
@@ -206,7 +209,7 @@ async def root(request: Request) -> Response:
             "tagline": "The OpenSearch Project: https://opensearch.org/",
         }
 
-    return await _answered(request, about)
+    return await _answered(request, run_in_threadpool(about))
 
 
 @router.get("/_cluster/health", responses=_ANSWERS)
@@ -218,7 +221,7 @@ async def health(request: Request) -> Response:
         with request.app.state.breaker.guard():
             return gateway.engine.health()
 
-    return await _answered(request, told)
+    return await _answered(request, run_in_threadpool(told))
 
 
 @router.get("/_cluster/health/{index}", responses=_ANSWERS)
@@ -230,7 +233,7 @@ async def health_of(request: Request, index: str) -> Response:
         with request.app.state.breaker.guard():
             return gateway.engine.health()
 
-    return await _answered(request, told)
+    return await _answered(request, run_in_threadpool(told))
 
 
 @lru_cache(maxsize=1)
@@ -258,9 +261,9 @@ def _params(request: Request) -> dict[str, str]:
     return found
 
 
-async def _off_loop(read: Callable[..., T], body: bytes, *more: str) -> T:
-    """What reads a body, in a thread when that takes long."""
-    return await run_in_threadpool(read, body, *more) if len(body) > _LONG else read(body, *more)
+async def _off_loop(size: int, read: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """What reads a body of `size` bytes, in a thread when that takes long."""
+    return await run_in_threadpool(read, *args, **options) if size > _LONG else read(*args, **options)
 
 
 def _parsed(body: bytes) -> Any:
@@ -287,26 +290,26 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
         seen.add(name)
 
 
-def _one(request: Request, index: str, body: Any, params: Mapping[str, str]) -> Callable[[], dict[str, Any]]:
-    """What answers one search of a request."""
-
-    def answer() -> dict[str, Any]:
-        gateway = _gateway(request, index)
-        settings = gateway.settings
-        one = asked.read(index, body, params, limits_of(settings), settings.deadline)
-        with request.app.state.breaker.guard(timeouts=not one.chosen), gateway.asking(index):
-            found = flow.search(gateway, one)
-        note(
-            request,
-            index=index,
-            hits=len(found.hits),
-            total=found.total,
-            timings=found.timings,
-            degraded=found.degraded,
-        )
-        return _shown(found.response, params.get("filter_path"))
-
-    return answer
+async def _one(request: Request, index: str, body: Any, params: Mapping[str, str], size: int) -> dict[str, Any]:
+    """The answer to one search of a request, whose body had `size` bytes."""
+    gateway = _gateway(request, index)
+    settings = gateway.settings
+    one = await _off_loop(size, asked.read, index, body, params, limits_of(settings), settings.deadline)
+    try:
+        with request.app.state.breaker.guard(timeouts=not one.chosen):
+            found = await flow.search(gateway, one)
+    except EngineError as error:
+        await run_in_threadpool(gateway.missing, index, error)
+        raise
+    note(
+        request,
+        index=index,
+        hits=len(found.hits),
+        total=found.total,
+        timings=found.timings,
+        degraded=found.degraded,
+    )
+    return _shown(found.response, params.get("filter_path"))
 
 
 def _shown(response: dict[str, Any], patterns: str | None) -> dict[str, Any]:
@@ -314,12 +317,16 @@ def _shown(response: dict[str, Any], patterns: str | None) -> dict[str, Any]:
     return sources.paths(response, patterns.split(",")) if patterns else response
 
 
-async def _answered(request: Request, answer: Callable[[], dict[str, Any]]) -> Response:
+async def _answered(request: Request, answer: Awaitable[dict[str, Any]]) -> Response:
     """The JSON of an answer; what the node refused is answered in its own words."""
     try:
-        document = await run_in_threadpool(answer)
+        document = await answer
     except EngineError as error:
         return _refused(request, error)
+    return _json(request, document)
+
+
+def _json(request: Request, document: Mapping[str, Any]) -> Response:
     pretty = "pretty" in request.query_params and request.query_params["pretty"] != "false"
     option = orjson.OPT_SERIALIZE_NUMPY | (orjson.OPT_INDENT_2 if pretty else 0)
     status = 404 if document.get("found") is False else 200
@@ -355,19 +362,17 @@ async def _several(request: Request, default: str) -> Response:
             remedy="Write it on the line before a search.",
         )
     patterns = shared.pop("filter_path", None)
-    pairs = await _off_loop(_pairs, await request.body(), default)
+    content = await request.body()
+    pairs = await _off_loop(len(content), _pairs, content, default)
     access.charge(request, len(pairs))
     each = {name: value for name, value in shared.items() if name not in _OF_WHOLE}
     responses = []
     for index, header, body in pairs:
         params = each | {name: _text(value) for name, value in header.items() if name != "index" and value is not None}
-        responses.append(await run_in_threadpool(_each, request, index, body, params))
+        responses.append(await _each(request, index, body, params, len(content)))
     took = int((time.perf_counter() - started) * 1000)
 
-    def whole() -> dict[str, Any]:
-        return _shown({"took": took, "responses": responses}, patterns)
-
-    return await _answered(request, whole)
+    return _json(request, _shown({"took": took, "responses": responses}, patterns))
 
 
 def _text(value: Any) -> str:
@@ -377,13 +382,13 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _each(request: Request, index: str, body: Any, params: Mapping[str, str]) -> dict[str, Any]:
+async def _each(request: Request, index: str, body: Any, params: Mapping[str, str], size: int) -> dict[str, Any]:
     """One response of an `_msearch`, or its error in the same place."""
     path = "/_msearch"
     try:
         if not index:
             raise QueryError("a search names no index", remedy='Write {"index": "NAME"} on the line before it.')
-        return _one(request, index, body, params)() | {"status": 200}
+        return await _one(request, index, body, params, size) | {"status": 200}
     except EtalageError as error:
         status, document = _told(path, error)
         if document is None:

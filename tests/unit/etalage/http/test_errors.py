@@ -102,3 +102,9 @@ def test_a_defect_is_logged_by_type_and_place_without_its_message(caplog: pytest
         and "for ann" not in caplog.text.split("raise")[0]
     )
     assert "ValueError: red" not in caplog.text
+
+
+def test_where_the_node_lies_is_not_told() -> None:
+    error = EngineTimeout("no time is left for OpenSearch", value="http://10.0.0.7:9200", remedy="Allow more time.")
+    assert b"10.0.0.7" not in errors.of("/products/_search", error).body
+    assert "10.0.0.7" in str(error)

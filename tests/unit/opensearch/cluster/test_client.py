@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from etalage.core.errors import ConfigError, EngineError, EngineTimeout, EngineU
 from etalage.core.settings import Settings
 from opensearch.cluster import ClusterEngine, client
 from opensearch.cluster.client import ATTEMPTS, Client, Missing, Refused
+
+Ask = Callable[[Client], Any]
 
 
 class Server:
@@ -75,6 +78,24 @@ def server() -> Iterator[Server]:
     made.close()
 
 
+def posted(made: Client, *path: str, **more: Any) -> Any:
+    async def once() -> Any:
+        try:
+            return await made.post(*path, **more)
+        finally:
+            await made.close_async()
+
+    return asyncio.run(once())
+
+
+@pytest.fixture(params=["call", "post"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Both ways to ask: in a thread, and on an event loop."""
+    if request.param == "call":
+        return lambda made: made.call("POST", "a", "_search", body={})
+    return lambda made: posted(made, "a", "_search", body={})
+
+
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Client]]:
     monkeypatch.setattr(client, "_FIRST_PAUSE", 0.001)
@@ -101,35 +122,49 @@ def test_an_answer_is_parsed_and_the_path_quoted(server: Server, connect: Callab
     assert (method, path, orjson.loads(body)) == ("POST", "/a%20b/x%2Fy?p=1", {"q": "ü"})
 
 
-def test_a_refused_connection_is_unavailable_and_names_the_url(connect: Callable[..., Client]) -> None:
+def test_an_event_loop_asks_the_same(server: Server, connect: Callable[..., Client]) -> None:
+    server.answers = [(200, {"a": [1, "é"]})]
+    found = posted(connect(server.url), "a b,c", "_search", body={"q": "ü"}, params={"p": "1 &"})
+    assert found == {"a": [1, "é"]}
+    method, path, headers, body = server.seen[0]
+    assert (method, path, orjson.loads(body)) == ("POST", "/a%20b,c/_search?p=1+%26", {"q": "ü"})
+    assert headers["content-type"] == "application/json"
+
+
+def test_a_path_in_the_url_stands_in_front(server: Server, connect: Callable[..., Client], ask: Ask) -> None:
+    ask(connect(f"{server.url}/search/"))
+    assert server.seen[0][1] == "/search/a/_search"
+
+
+def test_a_refused_connection_is_unavailable_and_names_the_url(connect: Callable[..., Client], ask: Ask) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises(EngineUnavailable, match="cannot be reached") as caught:
-        connect(url).call("GET")
+        ask(connect(url))
     assert caught.value.value == url
     assert caught.value.retryable
     assert "ETALAGE_OPENSEARCH_URL" in caught.value.remedy
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])
-def test_an_overloaded_node_is_asked_again(server: Server, connect: Callable[..., Client], status: int) -> None:
+def test_an_overloaded_node_is_asked_again(server: Server, connect: Callable[..., Client], ask: Ask, status: int) -> None:
     server.answers = [(status, failed("busy")), (status, failed("busy")), (200, {"ok": True})]
-    assert connect(server.url).call("GET") == {"ok": True}
+    assert ask(connect(server.url)) == {"ok": True}
     assert len(server.seen) == 3
 
 
-def test_a_node_that_stays_overloaded_is_unavailable(server: Server, connect: Callable[..., Client]) -> None:
+def test_a_node_that_stays_overloaded_is_unavailable(server: Server, connect: Callable[..., Client], ask: Ask) -> None:
     server.answers = [(429, failed("queue is full"))]
     with pytest.raises(EngineUnavailable, match="queue is full"):
-        connect(server.url).call("GET")
+        ask(connect(server.url))
     assert len(server.seen) == ATTEMPTS
 
 
-def test_no_answer_is_a_timeout_and_is_not_repeated(server: Server, connect: Callable[..., Client]) -> None:
+def test_no_answer_is_a_timeout_and_is_not_repeated(server: Server, connect: Callable[..., Client], ask: Ask) -> None:
     server.answers = [None]
     with pytest.raises(EngineTimeout, match=r"within 0\.2 s") as caught:
-        connect(server.url, opensearch_timeout=0.2).call("GET")
+        ask(connect(server.url, opensearch_timeout=0.2))
     assert caught.value.value == server.url
     assert caught.value.retryable
     assert len(server.seen) == 1
@@ -137,49 +172,65 @@ def test_no_answer_is_a_timeout_and_is_not_repeated(server: Server, connect: Cal
 
 @pytest.mark.parametrize(("status", "kind"), [(400, Refused), (404, Missing), (403, EngineError), (500, EngineError)])
 def test_the_nodes_reason_is_told(
-    server: Server, connect: Callable[..., Client], status: int, kind: type[EngineError]
+    server: Server, connect: Callable[..., Client], ask: Ask, status: int, kind: type[EngineError]
 ) -> None:
     server.answers = [(status, failed("outer", caused_by={"reason": "mid", "caused_by": {"reason": "the deepest"}}))]
     with pytest.raises(kind, match="the deepest") as caught:
-        connect(server.url).call("GET")
+        ask(connect(server.url))
     assert str(status) in caught.value.reason
     assert not caught.value.retryable
     assert len(server.seen) == 1
 
 
-def test_credentials_are_sent_and_never_shown(server: Server, connect: Callable[..., Client]) -> None:
+def test_a_request_that_a_node_cannot_follow_is_refused(
+    server: Server, connect: Callable[..., Client], ask: Ask
+) -> None:
+    """A node answers some mistakes with a 500; what fails in the node itself stays the node's."""
+    cause = {"type": "search_exception", "reason": "cannot use `collapse` in conjunction with `rescore`"}
+    answer = {"error": {"type": "search_phase_execution_exception", "root_cause": [cause]}, "status": 500}
+    server.answers = [(500, answer)]
+    with pytest.raises(Refused, match="in conjunction") as caught:
+        ask(connect(server.url))
+    assert caught.value.answer == answer | {"status": 400}
+    answer["error"]["root_cause"] = [cause, {"type": "i_o_exception", "reason": "disk"}]
+    with pytest.raises(EngineError) as caught:
+        ask(connect(server.url))
+    assert not isinstance(caught.value, Refused)
+
+
+def test_credentials_are_sent_and_never_shown(server: Server, connect: Callable[..., Client], ask: Ask) -> None:
     server.answers = [(401, "Unauthorized")]
     made = connect(server.url, opensearch_user="shop", opensearch_password=SecretStr("hunter2"))
     with pytest.raises(EngineError, match="ETALAGE_OPENSEARCH_USER") as caught:
-        made.call("GET")
+        ask(made)
     assert server.seen[0][2]["authorization"] == "Basic c2hvcDpodW50ZXIy"
     assert "hunter2" not in str(caught.value)
     inline = connect(server.url.replace("//", "//shop:hunter2@"))
     with pytest.raises(EngineError) as caught:
-        inline.call("GET")
+        ask(inline)
     assert server.seen[1][2]["authorization"] == "Basic c2hvcDpodW50ZXIy"
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_plain_server_behind_https_is_no_trusted_connection(server: Server, connect: Callable[..., Client]) -> None:
+def test_a_plain_server_behind_https_is_no_trusted_connection(server: Server, connect: Callable[..., Client], ask: Ask) -> None:
     with pytest.raises(EngineError) as caught:
-        connect(server.url.replace("http:", "https:")).call("GET")
+        ask(connect(server.url.replace("http:", "https:")))
     assert caught.value.value == server.url.replace("http:", "https:")
     assert caught.value.remedy
 
 
-def test_a_missing_certificate_file_is_told(connect: Callable[..., Client], tmp_path: Path) -> None:
+def test_a_missing_certificate_file_is_told(connect: Callable[..., Client], ask: Ask, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.pem") as caught:
         connect("https://127.0.0.1:1", opensearch_ca=tmp_path / "none.pem")
     assert "ETALAGE_OPENSEARCH_CA" in caught.value.remedy
 
 
 @pytest.mark.parametrize("text", ["<html>a proxy</html>", "{"])
-def test_an_answer_that_is_not_json_is_told(server: Server, connect: Callable[..., Client], text: str) -> None:
+def test_an_answer_that_is_not_json_is_told(server: Server, connect: Callable[..., Client], ask: Ask, text: str) -> None:
     for status in (200, 500):
         server.answers = [(status, text)]
         with pytest.raises(EngineError) as caught:
-            connect(server.url).call("GET")
+            ask(connect(server.url))
         assert caught.value.value == server.url
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def gateway(engine: RecordingEngine, tmp_path: Path) -> Iterator[Gateway]:
 
 
 def search(gateway: Gateway, body: Any = None, index: str = "products", **params: str) -> Answered:
-    return flow.search(gateway, asked.read(index, body, params, Limits(), 10.0))
+    return asyncio.run(flow.search(gateway, asked.read(index, body, params, Limits(), 10.0)))
 
 
 def request(engine: RecordingEngine) -> Request:
