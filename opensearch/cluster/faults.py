@@ -16,7 +16,7 @@ _TOO_MANY: Final = "too_many_buckets_exception"
 _MISTAKES: Final = frozenset(
     f"{name}_exception"
     for name in (
-        "arithmetic array_index_out_of_bounds class_cast illegal_argument illegal_state index_out_of_bounds"
+        "aggregation_execution aggregation_initialization arithmetic array_index_out_of_bounds class_cast illegal_argument illegal_state index_out_of_bounds"
         " negative_array_size null_pointer number_format search string_index_out_of_bounds unsupported_operation"
     ).split()
 )

@@ -114,6 +114,9 @@ class Clauses(ABC):
             raise refusal(
                 "[regexp] is off, its cost cannot be foreseen", path, remedy="Use prefix, or turn it on by setting."
             )
+        if name in ("term", "terms", "wildcard") and "" in _values(inner.get("_index")):
+            # A node says to it that all its shards failed, as one does that is away.
+            raise refusal("an index without a name is refused", f"{path}._index", remedy="Name one.")
         if name in ("wildcard", "query_string"):
             self._pattern(name, inner, path)
         if name in ("knn", "neural", "neural_sparse"):
@@ -170,6 +173,11 @@ class Clauses(ABC):
                 for one in several(values):
                     if isinstance(one, Mapping) and "_index" in one:
                         raise refusal("a document of another index is refused", f"{path}.{field}")
+
+
+def _values(given: Any) -> list[Any]:
+    """The values of a field in a leaf clause, whichever way they are written."""
+    return list(given.values()) if isinstance(given, Mapping) else given if isinstance(given, list) else [given]
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -38,6 +38,14 @@ _ANYWHERE: Final = frozenset(
 )
 """Keys that are refused wherever they stand."""
 
+_COUNTS: Final = frozenset(
+    "number_of_fragments fragment_size fragment_offset no_match_size phrase_limit boundary_max_scan compression lag ef_search"
+    " initial_buffer max_docs_per_value gram_size token_limit max_errors max_inspections max_expansions max_query_terms"
+    " shard_size max_concurrent_group_searches".split()
+)
+"""Numbers that make a node take memory for as many of something, wherever they stand; it checks few of them itself, and is
+ended by one request that asks for a billion fragments, or for a digest so fine."""
+
 _FLAGS: Final = ("explain", "version", "seq_no_primary_term", "track_scores", "profile")
 _MOST_SHOWN: Final = 1000
 
@@ -99,6 +107,8 @@ class _Guard(Clauses):
                         raise refusal(
                             f"[{name}] is refused: scripts and references to other requests do not pass", where
                         )
+                    if name in _COUNTS and (number(inner) or 0) > self.limits.window:
+                        raise refusal(f"this is at most {self.limits.window}", where, inner, "Lower it.")
                     if isinstance(inner, dict | list):
                         waiting.append((inner, where, level + 1))
             elif isinstance(value, list):
@@ -238,6 +248,16 @@ class _Guard(Clauses):
         for name, one in (mapping(given, "suggest") if given is not None else {}).items():
             if isinstance(one, Mapping) and "regex" in one and not self.limits.regexp:
                 raise refusal("a regular expression is refused", f"suggest.{name}.regex", remedy="Use prefix.")
+            self._few(one, f"suggest.{name}")
+
+    def _few(self, given: Any, path: str) -> None:
+        """A suggester, or a generator of one, gives no more suggestions than an aggregation may give buckets."""
+        for name, inner in given.items() if isinstance(given, Mapping) else ():
+            here = f"{path}.{name}"
+            if name == "size" and (number(inner) or 0) > self.limits.buckets:
+                raise refusal(f"suggestions are at most {self.limits.buckets}", here, inner, "Lower it.")
+            for at, one in enumerate(several(inner)):
+                self._few(one, f"{here}[{at}]" if isinstance(inner, list) else here)
 
     def _rescore(self, given: Any) -> None:
         for at, one in enumerate(several(given) if given is not None else []):

@@ -133,7 +133,7 @@ async def search(gateway: Gateway, asked: Asked) -> Answered:
     else:
         answered = await _pass(gateway, asked, decided)
     if asked.ubi is not None:
-        ids = [str(hit["_id"]) for hit in answered.hits]
+        ids = [str(hit["_id"]) for hit in answered.hits if "_id" in hit]  # without, after `stored_fields: _none_`
         gateway.log.put(ubi.document(asked, asked.ubi, decided.read.text, ids))
         reply.with_ext(answered.response, "ubi", {"query_id": asked.ubi.query_id})
     return answered

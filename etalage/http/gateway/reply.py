@@ -70,8 +70,9 @@ def forwarded(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def drop_internal(response: Mapping[str, Any], body: Mapping[str, Any]) -> None:
     """Take internal fields out of the `fields` of hits where only a pattern names them."""
-    asked = body.get("fields") or []
-    names = [one.get("field", "") if isinstance(one, Mapping) else one for one in asked]
+    asked = body.get("fields")
+    given = [one.get("field") if isinstance(one, Mapping) else one for one in asked] if isinstance(asked, list) else []
+    names = [name for name in given if isinstance(name, str)]
     if any("*" in name for name in names):
         for hit in response["hits"]["hits"]:
             for name in set(fields.INTERNAL) - set(names):

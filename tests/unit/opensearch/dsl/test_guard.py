@@ -369,3 +369,43 @@ def test_whatever_is_sent_passes_or_is_refused(body: dict[str, Any]) -> None:
         guard.search(body, Limits())
     except QueryError as error:
         assert error.reason and error.remedy
+
+
+# what takes a node's memory
+@pytest.mark.parametrize("many", [10_001, 10**9, 1e9, "1000000000", "1e9"])
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"highlight": {"fields": {"title": {"type": "plain", "number_of_fragments": 0}}}}, "number_of_fragments"),
+        ({"highlight": {"fields": {"title": {}}, "no_match_size": 0}}, "highlight.no_match_size"),
+        ({"aggs": {"a": {"percentiles": {"field": "price", "tdigest": {"compression": 0}}}}}, "tdigest.compression"),
+        ({"aggs": {"a": {"median_absolute_deviation": {"field": "price", "compression": 0}}}}, "compression"),
+        ({"aggs": {"h": {"terms": {"field": "a"}, "aggs": {"d": {"serial_diff": {"buckets_path": "_count", "lag": 0}}}}}}, "lag"),
+        (query({"knn": {"v": {"vector": [1.0], "k": 5, "method_parameters": {"ef_search": 0}}}}), "ef_search"),
+        ({"suggest": {"a": {"text": "x", "phrase": {"field": "title", "size": 0}}}}, "suggest.a.phrase.size"),
+        ({"suggest": {"a": {"text": "x", "phrase": {"field": "title", "gram_size": 0}}}}, "suggest.a.phrase.gram_size"),
+        (
+            {"suggest": {"a": {"text": "x", "phrase": {"field": "t", "direct_generator": [{"field": "t", "size": 0}]}}}},
+            "suggest.a.phrase.direct_generator[0].size",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_node_takes_memory_for_is_limited(body: dict[str, Any], path: str, many: Any) -> None:
+    guard.search(body, Limits())
+    text = json.dumps(body)
+    name = path.rpartition(".")[2]
+    refused(json.loads(text.replace(f'"{name}": 0', f'"{name}": {json.dumps(many)}')), path, "Lower it.")
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        {"term": {"_index": ""}},
+        {"term": {"_index": {"value": ""}}},
+        {"terms": {"_index": ["a", ""], "boost": 1}},
+        {"wildcard": {"_index": {"wildcard": ""}}},
+    ],
+)
+def test_an_index_without_a_name_is_refused(clause: dict[str, Any]) -> None:
+    refused(query({"bool": {"filter": [clause]}}), "_index", "Name one")
+    guard.search(json.loads(json.dumps(query(clause)).replace('""', '"products"')), Limits())

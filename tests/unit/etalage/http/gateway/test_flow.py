@@ -150,6 +150,22 @@ def test_what_was_searched_is_kept(gateway: Gateway, engine: RecordingEngine) ->
     assert passed["query_response_hit_ids"] == ["p1", "p2"]
 
 
+def test_hits_without_ids_are_kept_without(gateway: Gateway, engine: RecordingEngine) -> None:
+    """`stored_fields: _none_` leaves the ids out of what a node answers."""
+    found = engine.search("products", {})
+    for hit in found["hits"]["hits"]:
+        del hit["_id"]
+    engine.search = lambda *_, **__: found  # type: ignore[method-assign]
+    search(gateway, {"stored_fields": "_none_", "sort": ["price"], "ext": {"ubi": {"query_id": "q1"}}})
+    gateway.log.close()
+    assert engine.stored[0]["query_response_hit_ids"] == []
+
+
+@pytest.mark.parametrize("fields", [True, 5, [5], [{"field": 5}], [{}]])
+def test_fields_that_are_none_are_the_engines_to_refuse(gateway: Gateway, fields: Any) -> None:
+    assert search(gateway, {"query": MATCH, "fields": fields}).hits
+
+
 @pytest.mark.parametrize(
     ("response", "hits", "total"),
     [
