@@ -52,11 +52,13 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one written document; `reason` is empty when it was stored."""
+    """What became of one written document; `reason` is empty when it was stored, or when it is `stale`: what is stored, or
+    was removed, is newer."""
 
     id: str
     reason: str = ""
     retryable: bool = False
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +240,14 @@ class SearchEngine(ABC):
     @abstractmethod
     def write(self, generation: str, documents: Sequence[Document]) -> list[Outcome]:
         """Insert or replace documents, durable on return; one outcome each, in order. A document whose vector has
-        another dimension than the spec's gets a reason and is not stored. Raises EngineError for an unknown
-        generation."""
+        another dimension than the spec's gets a reason and is not stored. One with a version below that of the stored
+        document, or of its removal within the last day, is left out (`stale`); one without a version is always stored.
+        Raises EngineError for an unknown generation."""
 
     @abstractmethod
-    def delete(self, generation: str, ids: Iterable[str]) -> int:
-        """Remove documents; the number that existed."""
+    def delete(self, generation: str, ids: Iterable[str], *, version: int = 0) -> int:
+        """Remove documents; the number that existed. With a version, those of a higher one stay, and an older write does
+        not bring the others back for a day."""
 
     @abstractmethod
     def ledger(self, generation: str, ids: Sequence[str]) -> dict[str, LedgerRow]:

@@ -158,7 +158,7 @@ class RecordingEngine(SearchEngine):
     def write(self, generation: str, documents: Sequence[Document]) -> list[Outcome]:
         self._never("write")
 
-    def delete(self, generation: str, ids: Iterable[str]) -> int:
+    def delete(self, generation: str, ids: Iterable[str], *, version: int = 0) -> int:
         self._never("delete")
 
     def ledger(self, generation: str, ids: Sequence[str]) -> dict[str, LedgerRow]:

@@ -81,6 +81,7 @@ class Document:
 
     `source` is the product as plain JSON values. `encoded` is the hash of what the vectors were computed from, `content`
     the hash of everything; the ledger compares them. `vec_text` and `vec_image` are float32, unit length, or None.
+    `version` is when the product was so, in milliseconds since 1970: the engines keep the higher one. 0 is no version.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Document:
     encoded: str
     vec_text: Floats | None = None
     vec_image: Floats | None = None
+    version: int = 0
 
 
 def record_of(source: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.void]]:

@@ -52,8 +52,12 @@ class Strings:
 
     def all(self) -> list[str]:
         """Every string, decoded."""
+        return [one.decode("utf-8", "surrogatepass") for one in self.all_bytes()]
+
+    def all_bytes(self) -> list[bytes]:
+        """Every string, not decoded."""
         blob, offsets = self._blob.tobytes(), self._offsets.tolist()
-        return [blob[a:b].decode("utf-8", "surrogatepass") for a, b in itertools.pairwise(offsets)]
+        return [blob[a:b] for a, b in itertools.pairwise(offsets)]
 
     def find(self, value: str) -> int | None:
         """The index of `value`, or None. The strings must be sorted."""

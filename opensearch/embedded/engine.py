@@ -8,21 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-import numpy as np
 import orjson
 
-from etalage.core import records
 from etalage.core.errors import EngineError
 from etalage.core.records import Document, Floats
 from etalage.core.settings import Settings
-from opensearch import checks, fields
-from opensearch.embedded import dsl, postings, snapshot
+from opensearch import fields
+from opensearch.embedded import dsl, snapshot, writing
 from opensearch.embedded.jobs import SqliteJobs
 from opensearch.embedded.store import Store
 from opensearch.engine import Candidates, Generation, IndexSpec, LedgerRow, Outcome, Request, SearchEngine
 from opensearch.jobs import JobTable
 
-_BATCH: Final = 500
 _SPOKEN: Final = "3.6.0"
 """The OpenSearch whose requests are understood."""
 
@@ -100,40 +97,14 @@ class EmbeddedEngine(SearchEngine):
         number = self._number(generation)
         row = self._store.connection().execute("SELECT spec FROM generations WHERE number = ?", (number,)).fetchone()
         spec = IndexSpec(**orjson.loads(row[0]))
-        outcomes = [Outcome(document.id, checks.document(document, spec)) for document in documents]
-        rows = [
-            (
-                number,
-                one.id,
-                one.content,
-                one.encoded,
-                orjson.dumps(dict(one.source)),
-                postings.analyze(one.source),
-                records.record_of(one.source).tobytes(),
-                _packed(one.vec_text),
-                _packed(one.vec_image),
-            )
-            for one, outcome in zip(documents, outcomes, strict=True)
-            if not outcome.reason
-        ]
-        with self._store.transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            db.execute("UPDATE generations SET seq = seq + 1 WHERE number = ?", (number,))
-        return outcomes
+        return writing.write(self._store, number, spec, documents)
 
-    def delete(self, generation: str, ids: Iterable[str]) -> int:
-        number = self._number(generation)
-        with self._store.transaction() as db:
-            gone = sum(
-                db.execute("DELETE FROM documents WHERE generation = ? AND id = ?", (number, one)).rowcount
-                for one in ids
-            )
-            db.execute("UPDATE generations SET seq = seq + 1 WHERE number = ?", (number,))
-        return gone
+    def delete(self, generation: str, ids: Iterable[str], *, version: int = 0) -> int:
+        return writing.delete(self._store, self._number(generation), ids, version)
 
     def _select(self, generation: str, ids: Sequence[str], columns: str) -> Iterator[tuple[Any, ...]]:
         number, db = self._number(generation), self._store.connection()
-        for some in (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)):
+        for some in (ids[start : start + writing.BATCH] for start in range(0, len(ids), writing.BATCH)):
             marks = ",".join("?" * len(some))
             yield from db.execute(
                 f"SELECT id, {columns} FROM documents WHERE generation = ? AND id IN ({marks})", (number, *some)
@@ -153,7 +124,7 @@ class EmbeddedEngine(SearchEngine):
 
     def vectors(self, generation: str, ids: Sequence[str]) -> dict[str, tuple[Floats | None, Floats | None]]:
         rows = self._select(generation, ids, "vec_text, vec_image")
-        return {row[0]: (_unpacked(row[1]), _unpacked(row[2])) for row in rows}
+        return {row[0]: (writing.unpacked(row[1]), writing.unpacked(row[2])) for row in rows}
 
     def count(self, generation: str) -> int:
         row = self._store.connection().execute(
@@ -267,15 +238,3 @@ class EmbeddedEngine(SearchEngine):
 
 def _unknown(generation: str) -> EngineError:
     return EngineError("there is no such generation", value=generation, remedy="Index the catalog again.")
-
-
-def _packed(vector: Floats | None) -> bytes | None:
-    return None if vector is None else records.to_int8(vector).tobytes()
-
-
-def _unpacked(blob: bytes | None) -> Floats | None:
-    if blob is None:
-        return None
-    vector = np.frombuffer(blob, np.int8).astype(np.float32)
-    unit: Floats = vector / max(float(np.linalg.norm(vector)), 1e-12)
-    return unit

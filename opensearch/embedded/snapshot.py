@@ -33,6 +33,9 @@ from opensearch.engine import Candidates, Filter, IndexSpec, InStock, Lists, Ran
 
 VERSION: Final = 2
 _CURRENT: Final = "CURRENT"
+_OF_NUMBERS: Final = frozenset(("records", *catalog.OF_NUMBERS))
+"""Files, by the beginning of their names, that hold numbers."""
+
 
 
 def build(store: Store, generation: str, folder: Path, exact_limit: int) -> None:
@@ -47,15 +50,18 @@ def _build(store: Store, generation: str, folder: Path, exact_limit: int) -> Non
     db = store.connection()
     db.execute("BEGIN")
     try:
-        number, seq, spec = db.execute(
-            "SELECT number, seq, spec FROM generations WHERE name = ?", (generation,)
+        number, seq, words, spec = db.execute(
+            "SELECT number, seq, words, spec FROM generations WHERE name = ?", (generation,)
         ).fetchone()
         current = read_current(folder)
         if current is not None and current["seq"] == seq:
             return
+        # Where only numbers changed since, the rest of the files is the same.
+        same = folder / str(current["name"]) if current is not None and current.get("words") == words else None
         rows = db.execute(
-            "SELECT id, source, terms, record, vec_text, vec_image FROM documents WHERE generation = ? ORDER BY id",
-            (number,),
+            "SELECT id, source, terms, record, vec_text, vec_image FROM documents WHERE generation = ? AND seq > ?"
+            " ORDER BY id",
+            (number, current["seq"] if current is not None and same is not None else -1),
         ).fetchall()
     finally:
         db.execute("COMMIT")
@@ -64,13 +70,16 @@ def _build(store: Store, generation: str, folder: Path, exact_limit: int) -> Non
     draft = folder / f"draft-{name}"
     draft.mkdir()
     try:
-        _write(rows, dims["dim"], dims["dim_image"], draft, exact_limit)
+        if same is None:
+            _write(rows, dims["dim"], dims["dim_image"], draft, exact_limit)
+        else:
+            _renumber(rows, same, draft)
         _flush(draft)
         draft.rename(folder / name)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    _publish(folder, {"version": VERSION, "record": RECORD_VERSION, "seq": seq, "name": name, "documents": len(rows)})
+    _publish(folder, {"version": VERSION, "record": RECORD_VERSION, "seq": seq, "words": words, "name": name})
 
 
 def _write(rows: list[tuple[Any, ...]], dim: int, dim_image: int, folder: Path, exact_limit: int) -> None:
@@ -94,6 +103,23 @@ def _write(rows: list[tuple[Any, ...]], dim: int, dim_image: int, folder: Path, 
     exact = [fields.keywords(source) for source in sources]
     for name in fields.KEYWORD:
         Exact.build([values[name] for values in exact], folder, f"exact-{name}")
+
+
+def _renumber(rows: list[tuple[Any, ...]], before: Path, folder: Path) -> None:
+    """Write a snapshot in which `rows` have other numbers than in the one before; its other files are shared with it."""
+    for path in before.iterdir():
+        if path.stem.partition("-")[0] not in _OF_NUMBERS:
+            os.link(path, folder / path.name)
+    ids = Strings(before, "ids")
+    places = [place for row in rows if (place := ids.find(row[0])) is not None]
+    if len(places) < len(rows):
+        raise EngineError(
+            "the snapshot lacks a document that the truth has", value=before.name, remedy=f"Remove {before} and try again."
+        )
+    kept = np.load(before / "records.npy")
+    kept[places] = np.frombuffer(b"".join(row[3] for row in rows), RECORD)
+    np.save(folder / "records.npy", kept)
+    catalog.renumber(places, [orjson.loads(row[1]) for row in rows], [row[1] for row in rows], before, folder)
 
 
 def _flush(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """The truth of the embedded engine: one SQLite database in WAL mode.
 
 Documents, generations, the job table and behaviour live here; everything a search reads (`snapshot.py`) is derived from it
-and can be made again. Each generation counts its operations (`seq`), so that a snapshot knows whether it is current.
+and can be made again. Each generation counts its operations (`seq`), so that a snapshot knows whether it is current; `words` is the
+last one that changed more than numbers.
 """
 
 from __future__ import annotations
@@ -16,17 +17,25 @@ from typing import Final
 
 from etalage.core.errors import EngineError, EngineTimeout, EngineUnavailable
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS generations (
     number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE NOT NULL, idx TEXT NOT NULL, spec BLOB NOT NULL,
-    serving INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL DEFAULT 0);
+    serving INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL DEFAULT 0, words INTEGER NOT NULL DEFAULT 0);
 CREATE UNIQUE INDEX IF NOT EXISTS one_serving ON generations (idx) WHERE serving = 1;
 CREATE TABLE IF NOT EXISTS documents (
     generation INTEGER NOT NULL REFERENCES generations (number) ON DELETE CASCADE, id TEXT NOT NULL,
     content TEXT NOT NULL, encoded TEXT NOT NULL, source BLOB NOT NULL, terms BLOB NOT NULL, record BLOB NOT NULL,
-    vec_text BLOB, vec_image BLOB, PRIMARY KEY (generation, id));
+    vec_text BLOB, vec_image BLOB, version INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (generation, id));
+CREATE INDEX IF NOT EXISTS documents_seq ON documents (generation, seq);
+CREATE TABLE IF NOT EXISTS tombstones (
+    generation INTEGER NOT NULL REFERENCES generations (number) ON DELETE CASCADE, id TEXT NOT NULL,
+    version INTEGER NOT NULL, PRIMARY KEY (generation, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dead_letters (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, idx TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL,
+    at REAL NOT NULL, payload BLOB NOT NULL, UNIQUE (idx, id));
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, idx TEXT NOT NULL, generation TEXT NOT NULL,
     source TEXT NOT NULL, state TEXT NOT NULL, chunks INTEGER NOT NULL, plan BLOB NOT NULL);
@@ -38,6 +47,13 @@ CREATE TABLE IF NOT EXISTS events (
     kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS events_at ON events (kind, at);
 """
+
+_FROM_1: Final = """
+ALTER TABLE generations ADD COLUMN words INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE documents ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE documents ADD COLUMN seq INTEGER NOT NULL DEFAULT 0
+"""
+"""What a home of version 1 lacks beside the tables and indexes of the schema."""
 
 
 class Store:
@@ -64,17 +80,20 @@ class Store:
             ) from error
         with self.transaction() as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, VERSION):
+            if version not in range(VERSION + 1):
                 raise EngineError(
                     f"the home was written by version {version} of the store, this one reads {VERSION}",
                     value=self.path,
                     remedy="Index the catalog again into a new --home.",
                 )
-        if version == 0:
-            with self.transaction() as db:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {VERSION}")
+            if version == VERSION:
+                return
+        with self.transaction() as db:
+            # Another process may have been faster.
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            for statement in (_FROM_1 if version == 1 else "").split(";") + _SCHEMA.split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {VERSION}")
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, in autocommit mode."""

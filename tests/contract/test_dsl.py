@@ -380,3 +380,10 @@ def test_an_event_loop_gets_the_same_answer(engine: SearchEngine, index: str, se
 
     waited = asyncio.run(asked())
     assert {**waited, "took": 0} == {**search(body), "took": 0}
+
+
+def test_counting_what_is_not_valid_is_refused(engine: SearchEngine, index: str, search: Search) -> None:
+    """A node's own `_count` never ends with it."""
+    with pytest.raises(EtalageError) as caught:
+        engine.tally(index, {"query": {"range": {"price": {"gte": {}}}}}, timeout=5)
+    assert not getattr(caught.value, "retryable", False)

@@ -27,6 +27,9 @@ Moments = npt.NDArray[np.int64]
 _EXTRA: Final = ("names", "titles")
 """Exact values beside `fields.KEYWORD`: the names of the category's path, and titles."""
 
+OF_NUMBERS: Final = ("sources", "numbers", "moments")
+"""Files, by the beginning of their names, that change with a price."""
+
 
 def build(sources: Sequence[Mapping[str, Any]], blobs: Sequence[bytes], folder: Path) -> None:
     """Write what is needed beside the snapshot's other files, given each document's source and its JSON, in row
@@ -36,7 +39,28 @@ def build(sources: Sequence[Mapping[str, Any]], blobs: Sequence[bytes], folder: 
     Exact.build([[source["title"]] for source in sources], folder, "exact-titles")
     numbers = np.full((len(fields.NUMERIC), len(sources)), np.nan)
     moments = np.full((len(fields.DATES), len(sources)), NONE)
-    for row, source in enumerate(sources):
+    _fill(numbers, moments, range(len(sources)), sources)
+    np.save(folder / "numbers.npy", numbers)
+    np.save(folder / "moments.npy", moments)
+
+
+def renumber(
+    places: Sequence[int], sources: Sequence[Mapping[str, Any]], blobs: Sequence[bytes], before: Path, folder: Path
+) -> None:
+    """Write the files of `OF_NUMBERS` as they are in the folder `before`, but with other documents in the rows `places`."""
+    kept = Strings(before, "sources").all_bytes()
+    for place, blob in zip(places, blobs, strict=True):
+        kept[place] = blob
+    Strings.build_bytes(kept, folder, "sources")
+    numbers, moments = np.load(before / "numbers.npy"), np.load(before / "moments.npy")
+    numbers[:, places], moments[:, places] = np.nan, NONE
+    _fill(numbers, moments, places, sources)
+    np.save(folder / "numbers.npy", numbers)
+    np.save(folder / "moments.npy", moments)
+
+
+def _fill(numbers: Doubles, moments: Moments, places: Sequence[int], sources: Sequence[Mapping[str, Any]]) -> None:
+    for row, source in zip(places, sources, strict=True):
         for column, name in enumerate(fields.NUMERIC):
             value = source.get(name)
             if value is not None:
@@ -45,8 +69,6 @@ def build(sources: Sequence[Mapping[str, Any]], blobs: Sequence[bytes], folder: 
             if value := source.get(name):
                 found = millis(value)
                 moments[column, row] = NONE if found is None else found
-    np.save(folder / "numbers.npy", numbers)
-    np.save(folder / "moments.npy", moments)
 
 
 class Catalog:

@@ -65,9 +65,38 @@ def vector(x: float, y: float) -> Floats:
 def test_current_names_a_whole_snapshot(engine: EmbeddedEngine) -> None:
     folder = fill(engine, *SHOP)
     manifest = read_current(folder)
-    assert manifest is not None and manifest["documents"] == 5
+    assert manifest is not None
     assert [path.name for path in folder.iterdir() if path.is_dir()] == [manifest["name"]]
     assert opened(folder).size == 5
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The files of the current snapshot."""
+    current = read_current(folder)
+    assert current is not None
+    return {path.name: path.read_bytes() for path in (folder / str(current["name"])).iterdir()}
+
+
+def test_other_numbers_leave_the_other_files_as_they_are(engine: EmbeddedEngine) -> None:
+    folder = fill(engine, *SHOP)
+    before = opened(folder)
+    fill(
+        engine,
+        document("b", "red red lamp", (0, 1), brand="Bolt", category=["Goods", "Lamps"], price=99, created_at="2026-01-02"),
+        document("e", "red lamp", (0.6, 0.8), stock=0),
+    )  # fmt: skip
+    after, found = opened(folder), files(folder)
+    current = read_current(folder)
+    assert current is not None
+    # One file under two names, not another of the same content.
+    assert (folder / str(current["name"]) / "postings-rows.npy").stat().st_nlink == 2
+    assert after.catalog.numbers["price"].tolist()[1] == 99 and np.isnan(after.catalog.numbers["price"][4])
+    assert before.catalog.numbers["price"].tolist()[1] == 2000
+    engine.write("shop-000001", [document("zz"), *SHOP[:1]])
+    engine.delete("shop-000001", ["zz"])
+    engine.refresh("shop-000001")
+    assert files(folder) == found
+    assert (folder / str(read_current(folder)["name"]) / "postings-rows.npy").stat().st_nlink == 1  # type: ignore[index]
 
 
 def test_there_is_no_manifest_before_the_first(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_a_locked_home_is_a_timeout_that_may_be_tried_again(store: Store) -> Non
 def test_a_home_of_another_version_is_refused(store: Store) -> None:
     store.connection().execute("PRAGMA user_version = 99")
     store.close()
-    with pytest.raises(EngineError, match="version 99 of the store, this one reads 1") as caught:
+    with pytest.raises(EngineError, match="version 99 of the store, this one reads 2") as caught:
         Store(store.folder).close()
     assert "new --home" in caught.value.remedy
 
@@ -167,3 +167,24 @@ def test_a_threads_connection_is_closed_when_the_thread_ends(store: Store) -> No
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             db.execute("SELECT 1")
     assert keys(store) == []
+
+
+def test_a_home_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "truth.db")
+    db.executescript(
+        "CREATE TABLE generations (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE NOT NULL, idx TEXT NOT NULL,"
+        " spec BLOB NOT NULL, serving INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL DEFAULT 0);"
+        "CREATE TABLE documents (generation INTEGER NOT NULL, id TEXT NOT NULL, content TEXT NOT NULL, encoded TEXT NOT NULL,"
+        " source BLOB NOT NULL, terms BLOB NOT NULL, record BLOB NOT NULL, vec_text BLOB, vec_image BLOB,"
+        " PRIMARY KEY (generation, id));"
+        "INSERT INTO generations VALUES (1, 'a-000001', 'a', '{}', 1, 7);"
+        "INSERT INTO documents VALUES (1, 'p', 'c', 'e', '{}', '', '', NULL, NULL);"
+        "PRAGMA user_version = 1;"
+    )
+    db.close()
+    store = Store(tmp_path)
+    assert store.connection().execute("SELECT seq, words FROM generations").fetchall() == [(7, 0)]
+    assert store.connection().execute("SELECT id, version, seq FROM documents").fetchall() == [("p", 0, 0)]
+    assert store.connection().execute("SELECT count(*) FROM tombstones").fetchone() == (0,)
+    store.close()
+    Store(tmp_path).close()
