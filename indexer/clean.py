@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -32,33 +32,34 @@ class BadRow(ValueError):
     """Why a row is quarantined."""
 
 
-def product(row: dict[str, Any], mapping: FeedMapping) -> Product:
+def product(row: Mapping[str, Any], mapping: FeedMapping) -> Product:
     """The product of a row. Raises BadRow with the reason."""
-    cells = {name: row.get(column) for name, column in mapping.columns.items()}
-    scale = 100 if mapping.price_unit == "major" else 1
-    return Product(
-        id=_id(cells.get("id")),
-        title=_title(cells.get("title")),
-        description=_plain(cells.get("description"))[:MAX_DESCRIPTION],
-        brand=_word(cells.get("brand")),
-        category=_path(cells.get("category")),
-        price=_price("price", cells.get("price"), scale),
-        currency=_word(cells.get("currency")).upper(),
-        list_price=_price("list_price", cells.get("list_price"), scale),
-        stock=_stock(cells.get("stock")),
-        images=tuple(_words(cells.get("images"))),
-        url=_word(cells.get("url")),
-        attributes=_attributes(row, cells.get("attributes"), mapping),
-        variant_group=_word(cells.get("variant_group")),
-        language=_word(cells.get("language")),
-        rating=_number("rating", cells.get("rating")),
-        reviews=_count("reviews", cells.get("reviews")),
-        popularity=_number("popularity", cells.get("popularity")),
-        created_at=_moment("created_at", cells.get("created_at")),
-        updated_at=_moment("updated_at", cells.get("updated_at")),
-        tenant=_word(cells.get("tenant")),
-        vec_image=vector(cells.get("vec_image")),
-    )
+    found = {name: _cell(name, row.get(column), mapping) for name, column in mapping.columns.items()}
+    # What is missing is said of these.
+    found |= {name: _cell(name, None, mapping) for name in ("id", "title") if name not in found}
+    return Product(**found | {"attributes": _attributes(row, mapping)})
+
+
+def patch(row: Mapping[str, Any], mapping: FeedMapping) -> dict[str, Any]:
+    """The fields that a row has cells for, cleaned as in a product; `attributes` has those that are named, empty ones with
+    an empty value. Raises BadRow with the reason."""
+    found = {
+        name: _cell(name, row[column], mapping)
+        for name, column in mapping.columns.items()
+        if column in row and name != "attributes"
+    }
+    found |= {} if "id" in found else {"id": _id(None)}
+    given = {name: () for column, name in mapping.attributes.items() if column in row}
+    attributes: dict[str, tuple[str, ...]] = given | _attributes(row, mapping)
+    return found | ({"attributes": attributes} if attributes else {})
+
+
+def _cell(name: str, value: Any, mapping: FeedMapping) -> Any:
+    """The value of a field (other than `attributes`, which are read from several columns)."""
+    if name in _PRICES:
+        return _price(name, value, 100 if mapping.price_unit == "major" else 1)
+    read = _CELLS.get(name)
+    return read(value) if read else _NAMED[name](name, value) if name in _NAMED else _word(value)
 
 
 def _id(value: Any) -> str:
@@ -190,7 +191,8 @@ def _moment(name: str, value: Any) -> str:
     return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def _attributes(row: dict[str, Any], given: Any, mapping: FeedMapping) -> dict[str, tuple[str, ...]]:
+def _attributes(row: Mapping[str, Any], mapping: FeedMapping) -> dict[str, tuple[str, ...]]:
+    given = row.get(mapping.columns.get("attributes", ""))
     found: dict[str, tuple[str, ...]] = {}
     if isinstance(given, dict):
         found = {_word(name): tuple(_words(value)) for name, value in given.items()}
@@ -218,3 +220,24 @@ def vector(value: Any) -> tuple[float, ...]:
     if not all(map(math.isfinite, numbers)) or not any(numbers):
         raise BadRow("the image vector has a number that is not finite, or only zeros")
     return numbers
+
+
+_PRICES: Final = ("price", "list_price")
+_CELLS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "id": _id,
+    "title": _title,
+    "description": lambda value: _plain(value)[:MAX_DESCRIPTION],
+    "category": _path,
+    "currency": lambda value: _word(value).upper(),
+    "stock": _stock,
+    "images": lambda value: tuple(_words(value)),
+    "vec_image": vector,
+}
+_NAMED: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    "rating": _number,
+    "reviews": _count,
+    "popularity": _number,
+    "created_at": _moment,
+    "updated_at": _moment,
+}
+"""How fields are read; every other is a word."""

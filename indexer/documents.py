@@ -44,18 +44,36 @@ def passage(values: Mapping[str, Any]) -> str:
     return ". ".join(parts)
 
 
-def hashes(values: Mapping[str, Any], fingerprint: str, image: bytes) -> tuple[str, str]:
-    """The document's hashes (content, encoded): of everything, and of what its vectors are computed from."""
-    encoded = sha256(b"\0".join([passage(values).encode(), fingerprint.encode(), image])).hexdigest()[:20]
-    content = sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS) + encoded.encode()).hexdigest()[:20]
-    return content, encoded
+def hashes(
+    values: Mapping[str, Any], fingerprint: str, image: bytes, kept: str | None = None
+) -> tuple[str, str]:
+    """The document's hashes: `content` of everything, `encoded` of what its vectors are computed from (see `parts`).
+
+    Args:
+        fingerprint: the text encoder's.
+        image: by which another picture is told; empty without one.
+        kept: the hash of the image that is stored, where that one stays.
+    """
+    text = _digest(b"\0".join([passage(values).encode(), fingerprint.encode()]))
+    encoded = f"{text}.{kept if kept is not None else _digest(image) if image else ''}"
+    return _digest(orjson.dumps(values, option=orjson.OPT_SORT_KEYS) + encoded.encode()), encoded
+
+
+def parts(encoded: str) -> tuple[str, str]:
+    """The hashes of text and image in `encoded`; that of the image is empty without one."""
+    text, _, image = encoded.partition(".")
+    return text, image
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()[:20]
 
 
 def document(
-    values: Mapping[str, Any], content: str, encoded: str, text: Floats | None, image: Floats | None
+    values: Mapping[str, Any], content: str, encoded: str, text: Floats | None, image: Floats | None, version: int = 0
 ) -> Document:
     """The document of a source with its vectors."""
-    return Document(values["id"], values, content, encoded, text, image)
+    return Document(values["id"], values, content, encoded, text, image, version)
 
 
 def unit(vector: tuple[float, ...] | list[float]) -> Floats | None:

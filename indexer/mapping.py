@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -68,17 +68,20 @@ class FeedMapping:
         }
 
 
-def guess(sample: Iterable[Mapping[str, Any]], overrides: Mapping[str, str]) -> FeedMapping:
+def guess(
+    sample: Iterable[Mapping[str, Any]], overrides: Mapping[str, str], needed: Sequence[str] = ("id", "title")
+) -> FeedMapping:
     """The mapping for a feed.
 
     Args:
         sample: some rows.
         overrides: field → column, from the command line; a price column may end in `:minor` or `:major`. An empty column
             leaves the field out.
+        needed: fields that must have a column.
 
     Raises:
         ConfigError: an override names an unknown field or unit.
-        CatalogError: it names an unknown column, or there is no id or title column.
+        CatalogError: it names an unknown column, or a needed field has none.
     """
     rows = list(sample)
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -95,12 +98,12 @@ def guess(sample: Iterable[Mapping[str, Any]], overrides: Mapping[str, str]) -> 
             free = (plain[one] for one in names if one in plain and plain[one] not in taken)
             chosen[name] = next(free, "")
     mapped = {name: column for name, column in chosen.items() if column}
-    for needed in ("id", "title"):
-        if needed not in mapped:
+    for name in needed:
+        if name not in mapped:
             raise CatalogError(
-                f"no column for the {needed}",
+                f"no column for the {name}",
                 value=", ".join(columns[:20]),
-                remedy=f"Name it with --map {needed}=COLUMN.",
+                remedy=f"Name it with --map {name}=COLUMN.",
             )
     rest = [column for column in columns if column not in mapped.values()]
     attributes = {column: name for column in rest if (name := _attribute(column))}

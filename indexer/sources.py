@@ -1,4 +1,4 @@
-"""Read a feed, row by row: CSV, TSV or JSON Lines, gzipped or not, told apart by content."""
+"""Read a feed, row by row: CSV, TSV, JSON Lines (gzipped or not) or Parquet, told apart by content."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from typing import IO, Any, Final
 import orjson
 
 from etalage.core.errors import CatalogError
+from indexer import parquet
 
-_REMEDY: Final = "Give a CSV, TSV or JSON Lines file in UTF-8, gzipped or not."
+_REMEDY: Final = "Give a CSV, TSV or JSON Lines file in UTF-8, gzipped or not, or a Parquet file."
 _SNIFF: Final = 64 * 1024
 _GZIP: Final = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its line in the file (of a CSV record, the last), its values by column, or why it cannot be read."""
+    """One row: its line in the file (of a CSV record, the last; of a Parquet file, the row's number), its values by
+    column, or why it cannot be read."""
 
     line: int
     values: dict[str, Any]
@@ -44,12 +46,16 @@ def read(path: Path) -> Generator[Row, None, None]:
     """The rows of a feed, streaming; close it when not reading to the end.
 
     Raises:
-        CatalogError: the file is missing, empty, binary or not UTF-8; it says where.
+        CatalogError: the file is missing, empty, binary, damaged, encrypted or not UTF-8 (it says where), or it is Parquet
+            and pyarrow is missing.
     """
     with _binary(path) as raw:
-        magic = raw.read(2)
+        magic = raw.read(4)
         raw.seek(0)
-        stream = gzip.open(raw) if magic == _GZIP else raw
+        if magic in parquet.MAGIC:
+            yield from (Row(*one) for one in parquet.read(raw, path))
+            return
+        stream = gzip.open(raw) if magic[:2] == _GZIP else raw
         try:
             yield from _rows(stream, path)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -85,6 +91,10 @@ def _binary(path: Path) -> IO[bytes]:
 def _rows(stream: Any, path: Path) -> Iterator[Row]:
     buffered = io.BufferedReader(stream, _SNIFF)
     head = buffered.peek(_SNIFF)[:_SNIFF]
+    if head[:4] in parquet.MAGIC:
+        raise CatalogError(
+            "the Parquet feed is gzipped", value=path, remedy="Unpack it; Parquet is compressed in itself."
+        )
     if b"\x00" in head:
         raise CatalogError("the feed is a binary file", value=path, remedy=_REMEDY)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()

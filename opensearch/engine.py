@@ -29,8 +29,8 @@ MAX_WINDOW: Final = 10_000
 class IndexSpec:
     """What a generation was built with; a change of any of these means a new generation.
 
-    `fingerprint` identifies the encoder of `vec_text` (dimension `dim`); `dim_image` is 0 when no image vectors are
-    supplied.
+    `fingerprint` identifies the encoder of `vec_text` (dimension `dim`); `dim_image` is 0 without image vectors;
+    they come with the feed when `fingerprint_image`, of the encoder of pictures, is empty.
     """
 
     model: str
@@ -38,6 +38,8 @@ class IndexSpec:
     dim: int
     dim_image: int = 0
     schema: int = fields.SCHEMA_VERSION
+    model_image: str = ""
+    fingerprint_image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """The hashes of a stored document (see `Document`)."""
+    """The hashes and the version of a stored document (see `Document`)."""
 
     content: str
     encoded: str
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +254,7 @@ class SearchEngine(ABC):
 
     @abstractmethod
     def ledger(self, generation: str, ids: Sequence[str]) -> dict[str, LedgerRow]:
-        """The hashes of those of `ids` that exist."""
+        """The hashes and versions of those of `ids` that exist."""
 
     @abstractmethod
     def ids(self, generation: str) -> Iterator[str]:

@@ -18,12 +18,19 @@ MAX_ATTEMPTS: Final = 4
 
 
 class JobState(StrEnum):
-    """Life of a job: its chunks are still being planned, then worked on, then it is finished or failed."""
+    """Life of a job: its chunks are still being planned, then worked on, unless it is paused; then it is finished, failed or
+    cancelled."""
 
     PLANNING = "planning"
     RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
     FINISHED = "finished"
     FAILED = "failed"
+
+
+UNFINISHED: Final = (JobState.PLANNING, JobState.RUNNING, JobState.PAUSED)
+"""States of a job that still has work, or may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,16 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    """A product that the engine refused, with the reason, when it was so (milliseconds since 1970), and its payload."""
+
+    id: str
+    reason: str
+    moment: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Numbers of chunks by state; `reasons` of the dead ones."""
 
@@ -74,7 +91,15 @@ class JobTable(ABC):
 
     @abstractmethod
     def unfinished(self, index: str) -> list[Job]:
-        """Jobs of an index in state PLANNING or RUNNING, oldest first."""
+        """Jobs of an index in a state of `UNFINISHED`, oldest first."""
+
+    @abstractmethod
+    def recent(self, limit: int = 20) -> list[Job]:
+        """The last jobs of all indexes, newest first."""
+
+    @abstractmethod
+    def turn(self, job: str, before: JobState, after: JobState) -> bool:
+        """Change a job's state from `before` to `after`; False when it was another."""
 
     @abstractmethod
     def add(self, job: str, number: int, payload: bytes) -> None:
@@ -121,3 +146,16 @@ class JobTable(ABC):
     @abstractmethod
     def finish(self, job: str, state: JobState) -> None:
         """FINISHED or FAILED; the chunks are removed."""
+
+    # dead letters
+    @abstractmethod
+    def bury(self, index: str, moment: int, letters: Sequence[tuple[str, str, bytes]]) -> None:
+        """Keep refused products, (id, reason, payload) each; a later one of the same id replaces the earlier."""
+
+    @abstractmethod
+    def letters(self, index: str) -> Iterator[Letter]:
+        """Refused products of an index, by id."""
+
+    @abstractmethod
+    def exhume(self, index: str, until: int, ids: Sequence[str] | None = None) -> int:
+        """Remove letters up to a moment, all of them or those of `ids`; how many there were."""

@@ -13,7 +13,7 @@ from autocomplete.querylog import Policy
 from etalage.core import events
 from etalage.core.errors import CatalogError
 from etalage.core.settings import Settings
-from indexer.reindex import bad_limit
+from indexer.staging import bad_limit
 from opensearch.engine import Lists, Request, SearchEngine
 from workers.parts import completions_folder
 

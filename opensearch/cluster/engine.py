@@ -191,6 +191,9 @@ class ClusterEngine(SearchEngine):
         return sum(answer.get("result") == "deleted" for answer in answers)
 
     def _read(self, generation: str, ids: Sequence[str], source: Any) -> dict[str, dict[str, Any]]:
+        return {one["_id"]: one["_source"] for one in self._documents(generation, ids, source)}
+
+    def _documents(self, generation: str, ids: Sequence[str], source: Any) -> list[dict[str, Any]]:
         try:
             found = self._client.documents(
                 generation, [one for one in dict.fromkeys(ids) if not checks.identifier(one)], source
@@ -200,11 +203,13 @@ class ClusterEngine(SearchEngine):
             raise
         if not found:
             self._known(generation)
-        return {one["_id"]: one["_source"] for one in found}
+        return found
 
     def ledger(self, generation: str, ids: Sequence[str]) -> dict[str, LedgerRow]:
-        found = self._read(generation, ids, ["content", "encoded"])
-        return {key: LedgerRow(one["content"], one["encoded"]) for key, one in found.items()}
+        return {
+            one["_id"]: LedgerRow(one["_source"]["content"], one["_source"]["encoded"], one["_version"])
+            for one in self._documents(generation, ids, ["content", "encoded"])
+        }
 
     def ids(self, generation: str) -> Iterator[str]:
         self.refresh(generation)

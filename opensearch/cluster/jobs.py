@@ -18,10 +18,11 @@ import orjson
 from etalage.core.errors import EngineError
 from opensearch.cluster import documents
 from opensearch.cluster.client import Client
-from opensearch.jobs import MAX_ATTEMPTS, Chunk, Job, JobState, JobTable, Progress
+from opensearch.jobs import MAX_ATTEMPTS, UNFINISHED, Chunk, Job, JobState, JobTable, Letter, Progress
 
 JOBS: Final = "etalage-jobs"
 CHUNKS: Final = "etalage-chunks"
+LETTERS: Final = "etalage-dead-letters"
 
 _PAYLOADS_AT_ONCE: Final = 16
 _CONFLICT: Final = 409
@@ -41,6 +42,7 @@ class ClusterJobs(JobTable):
         if not self._ready:
             self._client.ensure(JOBS, documents.template("jobs", replicas=self._replicas))
             self._client.ensure(CHUNKS, documents.template("chunks", replicas=self._replicas))
+            self._client.ensure(LETTERS, documents.template("letters", replicas=self._replicas))
             self._ready = True
 
     # revisions
@@ -110,10 +112,19 @@ class ClusterJobs(JobTable):
 
     def unfinished(self, index: str) -> list[Job]:
         self._ensure()
-        states = [JobState.PLANNING.value, JobState.RUNNING.value]
-        query = {"bool": {"filter": [{"term": {"index": index}}, {"terms": {"state": states}}]}}
+        query = {"bool": {"filter": [{"term": {"index": index}}, {"terms": {"state": [*UNFINISHED]}}]}}
         self._client.refresh(JOBS)
         return [_job(hit["_source"]) for hit in self._client.scan(JOBS, query, [{"opened": "asc"}, {"id": "asc"}])]
+
+    def recent(self, limit: int = 20) -> list[Job]:
+        self._ensure()
+        self._client.refresh(JOBS)
+        body = {"size": limit, "sort": [{"opened": "desc"}, {"id": "asc"}]}
+        return [_job(hit["_source"]) for hit in self._client.call("POST", JOBS, "_search", body=body)["hits"]["hits"]]
+
+    def turn(self, job: str, before: JobState, after: JobState) -> bool:
+        changed = self._change(JOBS, job, lambda row: row | {"state": after.value} if row["state"] == before else None)
+        return changed is not None
 
     def start(self, job: str, chunks: int, plan: Mapping[str, Any]) -> None:
         self._change(
@@ -211,6 +222,41 @@ class ClusterJobs(JobTable):
     def payloads(self, job: str) -> Iterator[bytes]:
         rows = self._scan(job, "payload", _source=["payload"], size=_PAYLOADS_AT_ONCE)
         return (b64decode(row["payload"]) for row in rows)
+
+    # dead letters
+    def bury(self, index: str, moment: int, letters: Sequence[tuple[str, str, bytes]]) -> None:
+        self._ensure()
+        about = {"index": index, "moment": moment}
+        self._put(
+            [
+                (LETTERS, f"{index}/{id}", about | {"id": id, "reason": reason, "payload": b64encode(payload).decode()})
+                for id, reason, payload in letters
+            ],
+            refresh=False,
+        )
+
+    def letters(self, index: str) -> Iterator[Letter]:
+        self._ensure()
+        self._client.refresh(LETTERS)
+        hits = self._client.scan(LETTERS, {"term": {"index": index}}, [{"id": "asc"}])
+        rows = (hit["_source"] for hit in hits)
+        return (Letter(row["id"], row["reason"], row["moment"], b64decode(row["payload"])) for row in rows)
+
+    def exhume(self, index: str, until: int, ids: Sequence[str] | None = None) -> int:
+        self._ensure()
+        self._client.refresh(LETTERS)
+        which: list[Any] = [{"term": {"index": index}}, {"range": {"moment": {"lte": until}}}]
+        which += [] if ids is None else [{"terms": {"id": list(ids)}}]
+        query = {"query": {"bool": {"filter": which}}}
+        answer = self._client.call(
+            "POST",
+            LETTERS,
+            "_delete_by_query",
+            body=query,
+            params={"conflicts": "proceed", "refresh": "true"},
+            long=True,
+        )
+        return int(answer["deleted"])
 
 
 def _key(job: str, number: int) -> str:

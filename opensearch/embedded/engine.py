@@ -111,7 +111,7 @@ class EmbeddedEngine(SearchEngine):
             )
 
     def ledger(self, generation: str, ids: Sequence[str]) -> dict[str, LedgerRow]:
-        return {row[0]: LedgerRow(row[1], row[2]) for row in self._select(generation, ids, "content, encoded")}
+        return {row[0]: LedgerRow(*row[1:]) for row in self._select(generation, ids, "content, encoded, version")}
 
     def ids(self, generation: str) -> Iterator[str]:
         rows = self._store.connection().execute(

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from opensearch.embedded.store import Store
-from opensearch.jobs import MAX_ATTEMPTS, Chunk, Job, JobState, JobTable, Progress
+from opensearch.jobs import MAX_ATTEMPTS, Chunk, Job, JobState, JobTable, Letter, Progress
 
 
 class SqliteJobs(JobTable):
@@ -30,11 +30,19 @@ class SqliteJobs(JobTable):
         return next(iter(self._jobs("id = ?", job)), None)
 
     def unfinished(self, index: str) -> list[Job]:
-        return self._jobs("idx = ? AND state IN ('planning', 'running')", index)
+        return self._jobs("idx = ? AND state IN ('planning', 'running', 'paused') ORDER BY number", index)
 
-    def _jobs(self, where: str, value: str) -> list[Job]:
+    def recent(self, limit: int = 20) -> list[Job]:
+        return self._jobs("1 ORDER BY number DESC LIMIT ?", limit)
+
+    def turn(self, job: str, before: JobState, after: JobState) -> bool:
+        with self._store.transaction() as db:
+            changed = db.execute("UPDATE jobs SET state = ? WHERE id = ? AND state = ?", (after, job, before))
+            return changed.rowcount == 1
+
+    def _jobs(self, where: str, value: str | int) -> list[Job]:
         rows = self._store.connection().execute(
-            f"SELECT id, idx, generation, source, state, chunks, plan FROM jobs WHERE {where} ORDER BY number", (value,)
+            f"SELECT id, idx, generation, source, state, chunks, plan FROM jobs WHERE {where}", (value,)
         )
         return [
             Job(a, b, c, d, JobState(state), chunks, orjson.loads(plan)) for a, b, c, d, state, chunks, plan in rows
@@ -135,3 +143,27 @@ class SqliteJobs(JobTable):
         with self._store.transaction() as db:
             db.execute("UPDATE jobs SET state = ? WHERE id = ?", (state.value, job))
             db.execute("DELETE FROM chunks WHERE job = ?", (job,))
+
+    # dead letters
+    def bury(self, index: str, moment: int, letters: Sequence[tuple[str, str, bytes]]) -> None:
+        with self._store.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO dead_letters (idx, id, reason, moment, payload) VALUES (?, ?, ?, ?, ?)",
+                [(index, id, reason, moment, payload) for id, reason, payload in letters],
+            )
+
+    def letters(self, index: str) -> Iterator[Letter]:
+        rows = self._store.connection().execute(
+            "SELECT id, reason, moment, payload FROM dead_letters WHERE idx = ? ORDER BY id", (index,)
+        )
+        return (Letter(*row) for row in rows)
+
+    def exhume(self, index: str, until: int, ids: Sequence[str] | None = None) -> int:
+        which = "idx = ? AND moment <= ?"
+        with self._store.transaction() as db:
+            if ids is None:
+                return db.execute(f"DELETE FROM dead_letters WHERE {which}", (index, until)).rowcount
+            return sum(
+                db.execute(f"DELETE FROM dead_letters WHERE {which} AND id = ?", (index, until, one)).rowcount
+                for one in ids
+            )

@@ -14,7 +14,7 @@ from etalage.core.encoders import Floats, Kind
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.errors import CatalogError, ConfigError, EngineTimeout, ModelError, ReindexIncomplete
 from etalage.core.settings import load
-from indexer import reindex
+from indexer import reindex, staging
 from indexer.reindex import Options
 from opensearch.embedded import EmbeddedEngine
 from opensearch.engine import Request
@@ -24,7 +24,7 @@ ROWS: list[dict[str, Any]] = [
     {"id": f"p{number}", "title": f"{colour} {noun}", "price": 1000 + number, "vec_image": [1.0, number]}
     for number, (colour, noun) in enumerate((c, n) for c in ("red", "blue") for n in ("shoe", "lamp", "chair"))
 ]
-DEFAULTS: dict[str, Any] = {"chunk": 2, "max_bad": "0"}
+DEFAULTS: dict[str, Any] = {"chunk": 2, "max_bad": "0", "force": True}
 
 
 class Encoder(HashingEncoder):
@@ -210,14 +210,14 @@ def test_a_refused_first_feed_leaves_no_generation(shop: Shop) -> None:
 @pytest.mark.parametrize("bad", ["", "x", "-1", "101%", "nan", "nan%", "5 %%", "%"])
 def test_wrong_limits(bad: str) -> None:
     with pytest.raises(ConfigError, match="neither a share nor a count"):
-        reindex.bad_limit(bad)
+        staging.bad_limit(bad)
 
 
 def test_limits_are_shares_or_counts() -> None:
-    assert [reindex.bad_limit("5%")(bad, 100) for bad in (5, 6)] == [False, True]
-    assert [reindex.bad_limit("5")(bad, 100) for bad in (5, 6)] == [False, True]
-    assert [reindex.bad_limit(" 0 ")(bad, 1) for bad in (0, 1)] == [False, True]
-    assert [reindex.bad_limit("100%")(bad, 10) for bad in (10,)] == [False]
+    assert [staging.bad_limit("5%")(bad, 100) for bad in (5, 6)] == [False, True]
+    assert [staging.bad_limit("5")(bad, 100) for bad in (5, 6)] == [False, True]
+    assert [staging.bad_limit(" 0 ")(bad, 1) for bad in (0, 1)] == [False, True]
+    assert [staging.bad_limit("100%")(bad, 10) for bad in (10,)] == [False]
 
 
 # generations

@@ -43,6 +43,12 @@ def test_a_brokers_message_outlives_its_lease(settings: Settings, lease: float, 
     assert not (settings.home / "broker").exists()
 
 
+def test_rabbitmq_gets_no_options_of_redis(settings: Settings) -> None:
+    conf = make_app(settings.model_copy(update={"broker": "amqp://guest:guest@127.0.0.1:1//"})).conf
+    assert set(conf.broker_transport_options) == {"max_retries", "interval_start", "interval_step", "interval_max"}
+    assert conf.broker_heartbeat == 0
+
+
 def test_what_it_promises(settings: Settings) -> None:
     conf = make_app(settings).conf
     # A message is acknowledged when its work is done, and a worker takes one at a time.
