@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BASE ?= python3
 
-.PHONY: demo test check bench fuzz node starter install parts clean
+.PHONY: demo test check bench fuzz kill node starter install parts clean
 
 demo: install  ## Make a sample shop, index it, train, complete, measure
 	$(VENV)/bin/etalage demo
@@ -22,6 +22,9 @@ bench: install parts  ## Speed against named peers, into build/bench.json
 fuzz: install  ## Send N requests (200,000) that a grammar and the OpenAPI document make; the same N sends the same
 	ETALAGE_FUZZ=$(or $(N),200000) $(PYTHON) -m pytest tests/fuzz -q -s
 
+kill: install parts  ## Kill index command, worker, Redis and node N times (1,000)
+	ETALAGE_KILLS=$(or $(N),1000) $(PYTHON) -m pytest tests/integration/test_kill.py tests/integration/test_kill_node.py -q -s
+
 node: install  ## Assemble and start a local OpenSearch node
 	$(VENV)/bin/etalage node start
 
@@ -38,6 +41,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 parts:  # what the tests run against, from Debian packages
 	@command -v redis-server >/dev/null || $(call debian,redis-server)
+	@test -x /usr/sbin/rabbitmq-server || $(call debian,rabbitmq-server)
 	@command -v npm >/dev/null || $(call debian,nodejs npm)
 
 debian = { [ "$$(id -u)" = 0 ] && apt-get update -qq && \

@@ -25,6 +25,8 @@ def make_app(settings: Settings) -> Celery:
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=3,
+        # A worker that is busy with a chunk answers no heartbeat, and RabbitMQ would take it for dead; TCP's own probes stay.
+        broker_heartbeat=0,
         broker_transport_options=_transport(settings),
     )
     return app
@@ -41,14 +43,13 @@ def _transport(settings: Settings) -> dict[str, Any]:
             "control_folder": str(folder / "control"),
             "polling_interval": 0.05,
         }
-    return {
+    retries = {"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1.0}
+    if settings.broker.startswith(("amqp", "pyamqp")):
+        return retries
+    return retries | {
         # A message that a killed worker held comes back by the job table, not by this.
         "visibility_timeout": int(max(settings.lease * 4, 3600)),
         "socket_connect_timeout": 5,
         "socket_timeout": 30,
         "polling_interval": 0.05,
-        "max_retries": 3,
-        "interval_start": 0.1,
-        "interval_step": 0.2,
-        "interval_max": 1.0,
     }
