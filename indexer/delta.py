@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from etalage.core.encoders import Encoder
-from etalage.core.errors import QueryError
+from etalage.core.errors import FingerprintMismatch, QueryError
 from etalage.core.records import Product
 from indexer import clean, documents, ledger, reindex, staging
 from indexer.ledger import Entry
@@ -93,7 +93,10 @@ def read(row: Mapping[str, Any], mapping: FeedMapping, now: int) -> Change:
         moment = 0
     if not 0 < moment <= MAX_VERSION:
         raise clean.BadRow(f"the version is no time in milliseconds: {str(version)[:40]}")
-    return Change(Op(given), clean.patch({k: v for k, v in row.items() if k not in (OP, VERSION)}, mapping), moment)
+    column = mapping.columns.get("id", "id")
+    # Of what is to go, the id alone counts.
+    kept = [column] if given == Op.DELETE else [name for name in row if name not in (OP, VERSION)]
+    return Change(Op(given), clean.patch({name: row.get(name) for name in kept}, mapping), moment)
 
 
 def apply(
@@ -105,9 +108,11 @@ def apply(
 
     Raises:
         QueryError: nothing was indexed yet.
+        FingerprintMismatch: the index was built with another encoder; nothing was changed.
         EngineError, ModelError: applying failed; those that were applied are applied again without harm.
     """
     targets = _targets(engine, index)
+    _verify(targets[0], encoder, looks, changes)
     applied = Applied([Result(one.id, "") for one in changes])
     for some in _rounds(changes):
         _apply(engine, encoder, targets, {at: changes[at] for at in some}, applied, looks)
@@ -128,6 +133,19 @@ def _targets(engine: SearchEngine, index: str) -> list[Generation]:
             "there is no such index", value=index, remedy="Index a whole feed first, with `etalage index FILE`."
         )
     return sorted(found, key=lambda one: not one.serving)
+
+
+def _verify(serving: Generation, encoder: Encoder, looks: Looks | None, changes: Sequence[Change]) -> None:
+    """Refuse to mix vectors of different encoders, or to lose those of pictures."""
+    spec = serving.spec
+    mine = looks.encoder.fingerprint if looks is not None else ""
+    pictures = any(one.fields.get("images") for one in changes) and spec.fingerprint_image != mine
+    if spec.fingerprint != encoder.fingerprint or (pictures and spec.fingerprint_image):
+        was = spec.model if spec.fingerprint != encoder.fingerprint else spec.model_image
+        name = "ETALAGE_TEXT_MODEL" if was == spec.model else "ETALAGE_IMAGE_MODEL"
+        raise FingerprintMismatch(
+            "the index was built with another encoder", value=was, remedy=f"Set {name} to it, or index a whole feed again."
+        )
 
 
 def _rounds(changes: Sequence[Change]) -> Iterable[list[int]]:
@@ -170,7 +188,8 @@ def _apply(
             except clean.BadRow as error:
                 applied.results[at].result, applied.results[at].reason = "refused", str(error)
     for target in targets:
-        found = ledger.changes(engine, target.name, encoder, [*entries.values()], looks, rewrite=True)
+        seeing = looks if target.spec.fingerprint_image else None
+        found = ledger.changes(engine, target.name, encoder, [*entries.values()], seeing, rewrite=True)
         outcomes = dict(zip(entries, reindex.write(engine, target.name, found), strict=True)) if entries else {}
         if target is not serving:
             continue

@@ -106,7 +106,8 @@ class PictureSource:
                 return inline(reference, self._max_bytes)
             if re.match(r"[a-z][a-z0-9+.-]+://", reference, re.IGNORECASE):
                 return self._web.fetch(reference)
-            name = name_in_root(reference)
+            # Some shops write paths from the picture folder with a slash in front.
+            name = name_in_root(reference[1:] if re.match(r"/[^/]", reference) else reference)
             if self._root is None:
                 raise BadPicture("there is no picture folder to look the path up in")
             return self._root.read(name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from hashlib import sha256
@@ -81,6 +81,31 @@ def plan(
     return planned
 
 
+def same_again(
+    engine: SearchEngine, encoder: Encoder, index: str, path: Path, options: Options
+) -> dict[str, Any] | None:
+    """The summary of indexing a feed that the serving generation was made from, with nothing changed since; else None. Not
+    for feeds with pictures, which may have changed by themselves.
+
+    Raises:
+        CatalogError, ConfigError: as `plan` does.
+    """
+    started = time.time()
+    serving = engine.serving(index)
+    if serving is None:
+        return None
+    digest, mapping = sources.digest(path), mapping_of(path, options)
+    spec = spec_of(encoder, None, path, mapping)
+    job = engine.jobs.get(_job_name(index, digest, mapping, spec, options))
+    if job is None or job.state is not JobState.FINISHED or job.generation != serving.name:
+        return None
+    if job.plan.get("mark") != engine.mark(serving.name):
+        return None
+    summary: dict[str, Any] = {**job.plan["summary"], "seconds": round(time.time() - started, 2)}
+    unchanged = summary["indexed"] + summary["unchanged"]
+    return summary | {"indexed": 0, "unchanged": unchanged, "removed": 0, "encoded": {"text": 0, "image": 0}}
+
+
 def moment() -> int:
     """Now, as `Document.version`: milliseconds since 1970."""
     return time.time_ns() // 1_000_000
@@ -149,9 +174,9 @@ def _target(engine: SearchEngine, index: str, spec: IndexSpec, full: bool) -> Ge
     return serving if serving is not None and serving.spec == spec and not full else engine.create(index, spec)
 
 
-def abandon(engine: SearchEngine, job: Job) -> None:
+def abandon(engine: SearchEngine, job: Job, state: JobState = JobState.FAILED) -> None:
     """Give up an unfinished job and the generation that it was building."""
-    engine.jobs.finish(job.id, JobState.FAILED)
+    engine.jobs.finish(job.id, state)
     serving = engine.serving(job.index)
     if serving is None or serving.name != job.generation:
         engine.drop(job.generation)
@@ -164,9 +189,10 @@ def work(
     number: int,
     owner: str,
     lease: float,
-    looks: Looks | None = None,
+    looks: Callable[[str], Looks | None] = lambda root: None,
 ) -> bool:
-    """Lease a chunk, write what changed, and note the result; False when there was nothing to do.
+    """Lease a chunk, write what changed, and note the result; False when there was nothing to do. `looks` gives
+    what encodes the pictures that lie in a folder or archive.
 
     A failure that may pass gives the chunk back; any other makes it dead, with the reason in the job table.
     """
@@ -178,7 +204,7 @@ def work(
         return False
     try:
         entries = staging.unpacked(chunk.payload, running.plan["moment"])
-        changes = ledger.changes(engine, running.generation, encoder, entries, looks)
+        changes = ledger.changes(engine, running.generation, encoder, entries, looks(running.plan["pictures"]))
         outcomes = write(engine, running.generation, changes)
         _refuse_busy(outcomes)
     except EtalageError as error:
@@ -258,8 +284,7 @@ def finish(engine: SearchEngine, job: Job) -> dict[str, Any]:
         raise
     gates.serve(engine, job, job.plan["keep"])
     engine.jobs.exhume(job.index, job.plan["moment"] - 1)
-    engine.jobs.finish(job.id, JobState.FINISHED)
-    return {
+    summary = {
         "index": job.index,
         "generation": job.generation,
         "read": job.plan["read"],
@@ -273,3 +298,7 @@ def finish(engine: SearchEngine, job: Job) -> dict[str, Any]:
         "mapping": job.plan["mapping"],
         "seconds": round(time.time() - job.plan["started"], 2),
     }
+    done = dict(job.plan) | {"summary": summary, "mark": engine.mark(job.generation)}
+    engine.jobs.start(job.id, job.chunks, done)
+    engine.jobs.finish(job.id, JobState.FINISHED)
+    return summary

@@ -273,6 +273,10 @@ class SearchEngine(ABC):
         """The number of documents written."""
 
     @abstractmethod
+    def mark(self, generation: str) -> str:
+        """What changes with every write: as long as it is the same, so are the documents."""
+
+    @abstractmethod
     def refresh(self, generation: str) -> None:
         """Make everything written so far searchable."""
 

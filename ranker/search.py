@@ -34,7 +34,7 @@ _RANKING: Final = 0.005
 class Ask:
     """One search: what to find and which hits of the answer to return. An empty `q` browses by popularity.
 
-    `image` is an image vector to compare with the products' own; then nothing is re-ranked, since the ranker has learnt from
+    `image` is a vector to compare with the products' own in `image_field`; then nothing is re-ranked, since the ranker has learnt from
     texts only. With `shop`, that query decides what matches, and `q` is the text in it. `collapse` is a keyword field of
     which each value is shown once, among the candidates that are ranked. `until` is the moment (`time.monotonic`) by which
     the answer is due. `ranker` stands in for the searcher's own.
@@ -48,6 +48,7 @@ class Ask:
     facets: tuple[str, ...] = fields.FACETS
     explain: bool = False
     image: tuple[float, ...] = ()
+    image_field: str = "vec_image"
     shop: Shop | None = None
     collapse: str = ""
     until: float | None = None
@@ -184,7 +185,7 @@ class Searcher:
             facets=ask.facets,
             sort=ask.sort or (Sort("popularity", descending=True) if browse else None),
             lists=_lists(ask, query),
-            vector_field="vec_image" if ask.image else "vec_text",
+            vector_field=ask.image_field if ask.image else "vec_text",
             shop=ask.shop,
             timeout=ask.left(),
         )

@@ -176,6 +176,9 @@ class RecordingEngine(SearchEngine):
     def count(self, generation: str) -> int:
         self._never("count")
 
+    def mark(self, generation: str) -> str:
+        self._never("mark")
+
     def refresh(self, generation: str) -> None:
         self._never("refresh")
 

@@ -12,12 +12,13 @@ from typing import Any, Final
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from etalage.core.errors import EngineError, EngineTimeout, EngineUnavailable
+from etalage.core.errors import EngineError, EngineTimeout, EngineUnavailable, ReindexIncomplete
 from etalage.core.settings import Settings
 from indexer import reindex
+from indexer.preview import preview
 from opensearch.embedded.lock import writer
 from opensearch.engine import SearchEngine
-from opensearch.jobs import Job
+from opensearch.jobs import Job, JobState
 from workers import behaviour, parts
 from workers.celery_app import QUEUE, make_app
 from workers.process import OwnWorker
@@ -26,6 +27,7 @@ Report = Callable[[str, int, int], None]
 """Called with a stage (`read`, `index`, `finish`), how much is done, and of how much (0: unknown)."""
 
 _POLL: Final = 0.1
+_PAUSED: Final = 0.5
 _RESEND: Final = 5.0
 _IDLE_LIMIT: Final = 300.0
 _DEATHS: Final = 5
@@ -50,8 +52,13 @@ def index_feed(
         try:
             encoder = parts.encoder_of(settings)
             app = reachable(settings)
+            if settings.image_model is None:
+                known = reindex.same_again(engine, encoder, settings.index, path, options)
+                if known is not None:
+                    return known
+            looks = parts.looks_of(settings, options.pictures)
             job = reindex.plan(
-                engine, encoder, settings.index, path, options, lambda stage, done: report(stage, done, 0)
+                engine, encoder, settings.index, path, options, lambda stage, done: report(stage, done, 0), looks
             )
             _drive(engine, job, app, settings, report)
             report("finish", 0, 0)
@@ -60,6 +67,18 @@ def index_feed(
             return summary
         finally:
             engine.close()
+
+
+def preview_feed(
+    engine: SearchEngine,
+    settings: Settings,
+    path: Path,
+    options: reindex.Options,
+    report: Report = lambda *_: None,
+) -> dict[str, Any]:
+    """What `index_feed` would do, and at what cost; see `indexer.preview`."""
+    encoder, looks = parts.encoder_of(settings), parts.looks_of(settings, options.pictures)
+    return preview(engine, encoder, settings.index, path, options, looks, lambda stage, done: report(stage, done, 0))
 
 
 def reachable(settings: Settings) -> Celery:
@@ -95,6 +114,7 @@ def _drive(engine: SearchEngine, job: Job, app: Celery, settings: Settings, repo
         sent: dict[int, float] = {}
         last, since, deaths = -1, time.monotonic(), 0
         while True:
+            _heed(engine, job)
             progress = engine.jobs.progress(job.id)
             done = progress.done + progress.dead
             if done != last:
@@ -116,6 +136,21 @@ def _drive(engine: SearchEngine, job: Job, app: Celery, settings: Settings, repo
                 )
             _wake(engine, job, app, settings, sent)
             time.sleep(_POLL)
+
+
+def _heed(engine: SearchEngine, job: Job) -> None:
+    """Wait while the job is paused. Raises ReindexIncomplete when it was cancelled or given up elsewhere."""
+    while True:
+        current = engine.jobs.get(job.id)
+        state = current.state if current is not None else JobState.CANCELLED
+        if state is JobState.RUNNING:
+            return
+        if state is not JobState.PAUSED:
+            reindex.abandon(engine, job, state)
+            raise ReindexIncomplete(
+                f"the job was {state}, the old index still serves", value=job.id, remedy="Run the command again."
+            )
+        time.sleep(_PAUSED)
 
 
 @contextmanager

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from autocomplete.complete import Completer
-from etalage.core.encoders import Encoder, models
+from etalage.core.encoders import Encoder, image, models
+from etalage.core.encoders.image import ImageEncoder
 from etalage.core.errors import EtalageError, ModelError
 from etalage.core.settings import Settings
+from indexer.looks import Looks
+from indexer.pictures import PictureSource
+from indexer.quality import RULES, Rules
 from opensearch.engine import SearchEngine
 from ranker import rerank
 from ranker.evaluate import Evaluator
@@ -32,6 +37,42 @@ def engine_of(settings: Settings) -> SearchEngine:
 def encoder_of(settings: Settings) -> Encoder:
     """The text encoder, exported on first use where that is possible. Raises ModelError, ModelNotFound, ConfigError."""
     return models.ensure(settings)
+
+
+def image_encoder_of(settings: Settings) -> ImageEncoder | None:
+    """The encoder of pictures, or None where none is set. Raises ModelError, ModelNotFound."""
+    if not settings.image_model:
+        return None
+    return image.load(settings.models, settings.image_model, threads=1)
+
+
+def looks_of(settings: Settings, root: str = "") -> Looks | None:
+    """What finds and encodes pictures, relative ones in `root`; None where no encoder is set.
+
+    Raises:
+        ConfigError: the folder or archive is not to be found.
+        ModelError, ModelNotFound: the encoder cannot be used.
+    """
+    encoder = image_encoder_of(settings)
+    if encoder is None:
+        return None
+    hosts = [name for one in (settings.picture_hosts or "").split(",") if (name := one.strip())]
+    source = PictureSource(Path(root) if root else settings.pictures, hosts=hosts, private=settings.picture_private)
+    return Looks(source, encoder, threads=settings.threads)
+
+
+@dataclass(frozen=True, slots=True)
+class Indexing:
+    """What changes to products are encoded with."""
+
+    encoder: Encoder
+    looks: Looks | None
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The rules of data quality that are on. Raises ConfigError for an unknown name."""
+    named = frozenset(name for one in (settings.quality_off or "").split(",") if (name := one.strip()))
+    return Rules(off=frozenset(RULES) if "*" in named else named)
 
 
 def ranker_of(settings: Settings) -> Ranker | None:

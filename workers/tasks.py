@@ -11,6 +11,7 @@ from celery import shared_task
 from etalage.core.encoders import Encoder
 from etalage.core.settings import Settings, load
 from indexer import reindex
+from indexer.looks import Looks
 from opensearch.engine import SearchEngine
 from workers import parts
 
@@ -30,6 +31,11 @@ def _encoder() -> Encoder:
     return parts.encoder_of(_settings())
 
 
+@lru_cache(maxsize=4)
+def _looks(root: str) -> Looks | None:
+    return parts.looks_of(_settings(), root)
+
+
 def owner() -> str:
     """Who holds a lease: this host and process."""
     return f"{socket.gethostname()}:{os.getpid()}"
@@ -38,4 +44,4 @@ def owner() -> str:
 @shared_task(name="etalage.index_chunk")  # type: ignore[untyped-decorator]
 def index_chunk(job: str, number: int) -> None:
     """Work on one chunk of a job, unless another worker holds it or it is done."""
-    reindex.work(_engine(), _encoder(), job, number, owner(), _settings().lease)
+    reindex.work(_engine(), _encoder(), job, number, owner(), _settings().lease, _looks)

@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     index: str = Field("products", description="name of the index (an alias over generations)")
     models: Path = Field(default_factory=lambda: user_cache() / "models", description="cache of exported encoders")
     text_model: str = Field("all-MiniLM-L6-v2", description="encoder of text, by its name in the model cache")
+    image_model: str | None = Field(None, description="encoder of pictures, by its name in the model cache; unset: none")
+    pictures: Path | None = Field(None, description="folder or archive of pictures; unset: the feed's own folder")
+    picture_hosts: str | None = Field(None, description="hosts that pictures are fetched from, a comma list, or * for any")
+    picture_private: bool = Field(False, description="fetch pictures from addresses that are not public, too")
     threads: int = Field(2, ge=1, le=256, description="threads of one encoder or ranker session")
 
     opensearch_url: str | None = Field(None, description="URL of an OpenSearch 3 node; unset: the embedded engine")
@@ -43,6 +47,8 @@ class Settings(BaseSettings):
 
     broker: str | None = Field(None, description="Celery broker URL; unset: the filesystem transport in the home")
     chunk: int = Field(256, ge=1, le=10_000, description="products in one indexing chunk")
+    generations: int = Field(2, ge=1, le=100, description="generations that are kept to go back to, the serving one included")
+    quality_off: str | None = Field(None, description="rules of data quality that are off, a comma list, or * for all")
     lease: float = Field(120.0, gt=0, le=86_400, description="seconds that a worker may hold a chunk")
 
     candidates: int = Field(200, ge=10, le=1000, description="products brought to the ranker per query")

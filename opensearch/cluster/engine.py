@@ -239,6 +239,16 @@ class ClusterEngine(SearchEngine):
         self.refresh(generation)
         return int(self._client.call("GET", generation, "_count")["count"])
 
+    def mark(self, generation: str) -> str:
+        try:
+            answer = self._client.call("GET", generation, "_stats", "indexing", params={"level": "shards"})
+        except Missing:
+            self._known(generation)
+            raise
+        shards = answer["indices"][generation]["shards"]
+        found = {name: max(copy["seq_no"]["max_seq_no"] for copy in copies) for name, copies in shards.items()}
+        return ",".join(f"{name}:{found[name]}" for name in sorted(found, key=int))
+
     def refresh(self, generation: str) -> None:
         try:
             self._client.refresh(generation)

@@ -132,6 +132,10 @@ class EmbeddedEngine(SearchEngine):
         )
         return int(row.fetchone()[0])
 
+    def mark(self, generation: str) -> str:
+        number, db = self._number(generation), self._store.connection()
+        return str(db.execute("SELECT seq FROM generations WHERE number = ?", (number,)).fetchone()[0])
+
     def refresh(self, generation: str) -> None:
         self._number(generation)
         snapshot.build(self._store, generation, self._folder / generation, self._exact_limit)

@@ -245,3 +245,46 @@ def test_jobs_do_not_mix(jobs: JobTable, job: str) -> None:
     assert jobs.progress(job) == Progress(1, 0, 0, 0)
     jobs.finish(other, JobState.FINISHED)
     assert list(jobs.payloads(job)) == [b"mine"]
+
+
+# what people do with jobs
+def test_recent_jobs_newest_first(jobs: JobTable) -> None:
+    index, keys = f"i{uuid4().hex}", [f"{letter}-{uuid4().hex}" for letter in "zay"]
+    for key in keys:
+        jobs.open(Job(key, index, "g", "s"))
+    jobs.finish(keys[1], JobState.FINISHED)
+    mine = [job.id for job in jobs.recent(100) if job.index == index]
+    assert mine == keys[::-1]
+    assert len(jobs.recent(2)) == 2
+    for key in keys:
+        jobs.finish(key, JobState.FAILED)
+
+
+def test_a_state_is_turned_only_from_what_it_is(jobs: JobTable, job: str) -> None:
+    index = opened(jobs, job).index
+    assert not jobs.turn(job, JobState.RUNNING, JobState.PAUSED)
+    jobs.start(job, 1, {})
+    assert jobs.turn(job, JobState.RUNNING, JobState.PAUSED)
+    assert not jobs.turn(job, JobState.RUNNING, JobState.PAUSED)
+    assert opened(jobs, job).state is JobState.PAUSED
+    assert [one.id for one in jobs.unfinished(index)] == [job]
+    assert jobs.turn(job, JobState.PAUSED, JobState.CANCELLED)
+    assert jobs.unfinished(index) == []
+    assert not jobs.turn(f"none-{uuid4().hex}", JobState.PAUSED, JobState.RUNNING)
+
+
+def test_refused_products_are_kept_by_index_and_id(jobs: JobTable) -> None:
+    index, other = f"i{uuid4().hex}", f"i{uuid4().hex}"
+    jobs.bury(index, 5, [("b", "no é", b"\x00\x01"), ("a/1", "too large", b"")])
+    jobs.bury(other, 5, [("b", "elsewhere", b"x")])
+    jobs.bury(index, 7, [("b", "again", b"two")])
+    found = list(jobs.letters(index))
+    assert [(one.id, one.reason, one.moment, one.payload) for one in found] == [
+        ("a/1", "too large", 5, b""), ("b", "again", 7, b"two"),
+    ]  # fmt: skip
+    assert jobs.exhume(index, 6) == 1
+    assert jobs.exhume(index, 6, ["b"]) == 0
+    assert [one.id for one in jobs.letters(index)] == ["b"]
+    assert jobs.exhume(index, 7, ["none", "b"]) == 1
+    assert list(jobs.letters(index)) == [] and len(list(jobs.letters(other))) == 1
+    jobs.exhume(other, 5)

@@ -87,3 +87,15 @@ def test_updates_in_any_order_end_alike(
     for id in "ab":
         last = max(((version, gone) for (one, version), gone in unique if one == id), default=(0, True))
         assert titles(engine, generation, id) == [None if last[1] else f"t{last[0]}"]
+
+
+def test_the_mark_changes_with_every_write(engine: SearchEngine, generation: str, make: Make) -> None:
+    marks = [engine.mark(generation)]
+    engine.write(generation, [make("a")])
+    marks.append(engine.mark(generation))
+    engine.write(generation, [make("a")])
+    marks.append(engine.mark(generation))
+    engine.delete(generation, ["a"])
+    marks.append(engine.mark(generation))
+    engine.refresh(generation)
+    assert engine.mark(generation) == marks[-1] and len(set(marks)) == 4

@@ -34,7 +34,7 @@ ROWS = [
     {"id": f"p{number}", "title": f"{colour} {noun}", "brand": "Acme", "price": 1000 + number}
     for number, (colour, noun) in enumerate((c, n) for c in ("red", "blue") for n in ("shoe", "lamp", "chair"))
 ]
-OPTIONS = Options(chunk=2, max_bad="0")
+OPTIONS = Options(chunk=2, max_bad="0", force=True)
 PID = 12345
 
 
