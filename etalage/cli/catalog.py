@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +13,9 @@ from rich.table import Table
 
 from etalage.cli.options import Home, Index, Json, engine_for, err, out, print_json, settings_of
 from etalage.core.errors import ConfigError
+from indexer import quality
 from indexer.reindex import Options
-from workers import behaviour, coordinate
+from workers import behaviour, changes, coordinate, parts
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,7 +27,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def index(
-    file: Annotated[Path, typer.Argument(help="CSV, TSV or JSON Lines, gzipped or not: the whole catalog.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV, TSV, JSON Lines (gzipped or not) or Parquet: the whole catalog, unless --delta."),
+    ],
     index: Index = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="FIELD=COLUMN, e.g. title=name or price=cost:major; repeatable.")
@@ -35,24 +39,75 @@ def index(
         str, typer.Option("--max-bad", help="Bad rows that are put up with: a share or a count.")
     ] = "5%",
     full: Annotated[bool, typer.Option("--full", help="Build a new generation even where a diff would do.")] = False,
+    delta: Annotated[
+        bool, typer.Option("--delta", help="The file has changes alone: an id, the columns that change, maybe `op`.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Remove products that the feed lacks, however many.")] = False,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="Folder or archive of pictures (default: the feed's folder).")
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Index a full feed: it replaces the catalog. Run again after an interruption, it goes on where it stopped."""
+    if delta and (dry_run or full):
+        raise ConfigError("--delta goes without --dry-run and --full", remedy="Leave one of them out.")
     settings = settings_of(home, index)
+    root = pictures or settings.pictures or file.parent
     options = Options(
         overrides=overrides(mapping or []),
         max_bad=max_bad,
         full=full,
         chunk=settings.chunk,
         quarantine=settings.home / "quarantine.jsonl",
+        force=force,
+        rules=parts.rules_of(settings),
+        pictures=str(root.absolute()) if settings.image_model else "",
+        keep=settings.generations,
     )
+    if delta:
+        with engine_for(settings) as engine:
+            show_changes(changes.apply_file(engine, settings, file, options), json)
+        return
+    if dry_run:
+        with engine_for(settings) as engine, bar() as report:
+            show_preview(coordinate.preview_feed(engine, settings, file, options, report), json)
+        return
     with bar() as report:
         summary = coordinate.index_feed(settings, file, options, report)
     if json:
         print_json(summary)
         return
     show_summary(summary, settings.home)
+
+
+def show_changes(summary: Mapping[str, Any], json: bool) -> None:
+    """What became of a file of changes."""
+    if json:
+        print_json(summary)
+        return
+    names = ("read", "created", "updated", "deleted", "unchanged", "stale", "quarantined")
+    out.print(", ".join(f"{summary[name]:,} {name}" for name in names) + f" in {summary['seconds']} s")
+    for reason in summary["reasons"]:
+        out.print(reason)
+    _show_pictures(summary["pictures"])
+
+
+def show_preview(found: Mapping[str, Any], json: bool) -> None:
+    """What indexing a feed would do."""
+    if json:
+        print_json(found)
+        return
+    show_mapping(found["mapping"])
+    _show_quality(found["quality"])
+    target = "a new generation would be built" if found["full"] else f"{found['generation']} would be changed"
+    names = ("new", "changed", "unchanged", "removed", "quarantined")
+    out.print(f"{target}: {', '.join(f'{found[name]:,} {name}' for name in names)}, of {found['read']:,} read")
+    texts, images = found["encode"]["text"], found["encode"]["image"]
+    out.print(f"{texts:,} texts (about {found['seconds']} s on one worker) and {images:,} pictures would be encoded")
+    if found["refused"]:
+        out.print(f"but it would be refused: {found['refused']}")
 
 
 def overrides(given: list[str]) -> dict[str, str]:
@@ -93,7 +148,37 @@ def bar() -> Iterator[Callable[[str, int, int], None]]:
 
 def show_summary(summary: Mapping[str, Any], home: Path) -> None:
     """The result of indexing for people."""
-    mapping = summary["mapping"]
+    show_mapping(summary["mapping"])
+    _show_quality(summary["quality"])
+    counts = ", ".join(
+        f"{summary[name]:,} {name}" for name in ("read", "indexed", "unchanged", "removed", "quarantined")
+    )
+    out.print(f"{summary['generation']}: {counts} in {summary['seconds']} s")
+    if summary["quarantined"]:
+        out.print(f"quarantined rows and reasons: {home / 'quarantine.jsonl'}; products: etalage dead-letters")
+    _show_pictures(summary["pictures"])
+
+
+def _show_quality(report: Mapping[str, Any]) -> None:
+    """What the rules of data quality did, where they did anything."""
+    found = quality.rows(report) if report else []
+    if found:
+        table = Table("rule", "did", "products", "for instance", box=None)
+        for rule, action, count, example in found:
+            table.add_row(rule, action, str(count), example[:80])
+        out.print(table)
+
+
+def _show_pictures(bad: Sequence[Sequence[str]]) -> None:
+    """Pictures that cannot be used."""
+    for id, reason in bad[:10]:
+        out.print(f"picture of {id}: {reason}")
+    if len(bad) > 10:
+        out.print(f"and {len(bad) - 10:,} more pictures that cannot be used")
+
+
+def show_mapping(mapping: Mapping[str, Any]) -> None:
+    """Which column is read as what."""
     table = Table("field", "column", box=None)
     for name, column in mapping["columns"].items():
         table.add_row(name, f"{column} ({mapping['price_unit']} units)" if name == "price" else column)
@@ -102,12 +187,6 @@ def show_summary(summary: Mapping[str, Any], home: Path) -> None:
         out.print(f"and {mapping['attributes']} columns as attributes")
     if mapping["unused"]:
         out.print(f"not used: {', '.join(mapping['unused'][:20])} (take one with --map FIELD=COLUMN)")
-    counts = ", ".join(
-        f"{summary[name]:,} {name}" for name in ("read", "indexed", "unchanged", "removed", "quarantined")
-    )
-    out.print(f"{summary['generation']}: {counts} in {summary['seconds']} s")
-    if summary["quarantined"]:
-        out.print(f"quarantined rows and reasons: {home / 'quarantine.jsonl'}")
 
 
 def import_events(

@@ -11,7 +11,9 @@ from rich.table import Table
 
 from etalage.cli import checks
 from etalage.cli.options import Home, Index, Json, err, out, print_json, settings_of
+from etalage.core.encoders import image
 from etalage.core.encoders import models as encoders
+from etalage.core.errors import ConfigError
 from workers import process
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     models = typer.Typer(help="Text encoders in the model cache.", no_args_is_help=True)
     models.command("pull")(models_pull)
     models.command("export")(models_export)
+    models.command("add")(models_add)
     models.command("list")(models_list)
     models.command("check")(models_check)
     app.add_typer(models, name="models")
@@ -128,6 +131,42 @@ def _shown(manifest: Any, json: bool) -> None:
         print_json(checks.plain(manifest))
         return
     out.print(f"{manifest.name}: {manifest.dim} dimensions, up to {manifest.max_length} tokens, from {manifest.source}")
+
+
+def models_add(
+    file: Annotated[
+        Path, typer.Argument(help="ONNX model of pictures: one input of [n, 3, side, side], one output [n, dim].")
+    ],
+    name: Annotated[str | None, typer.Option("--name", help="Name in the cache.")] = None,
+    size: Annotated[int, typer.Option("--size", min=1, help="Side that pictures are resized to.")] = 256,
+    crop: Annotated[int, typer.Option("--crop", min=1, help="Side of the model's input.")] = 224,
+    fit: Annotated[
+        str, typer.Option("--fit", help="crop: short side, middle kept; pad: long side, filled up.")
+    ] = "crop",
+    mean: Annotated[str, typer.Option("--mean", help="Subtracted from each channel of 0..1.")] = "0,0,0",
+    std: Annotated[str, typer.Option("--std", help="What each channel is then divided by.")] = "1,1,1",
+    denoise: Annotated[bool, typer.Option("--denoise", help="Smooth pictures lightly first.")] = False,
+    paired: Annotated[
+        str | None, typer.Option("--paired-text", help="Text encoder that shares its space, as CLIP's do.")
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Put an image model into the cache; ETALAGE_IMAGE_MODEL then names it."""
+    how = {"size": size, "crop": crop, "fit": fit, "denoise": denoise, "mean": _three(mean), "std": _three(std)}
+    models = settings_of(home).models
+    made = image.add(models, name or file.stem, file, preprocessing=how, source=file.name, paired_text=paired)
+    if json:
+        print_json(checks.plain(made))
+    else:
+        out.print(f"{made.name}: {made.dim} dimensions; use it with ETALAGE_IMAGE_MODEL={made.name}")
+
+
+def _three(given: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(one) for one in given.split(","))
+    except ValueError:
+        raise ConfigError("three numbers are expected", value=given, remedy="Such as 0.485,0.456,0.406.") from None
 
 
 def models_list(home: Home = None, json: Json = False) -> None:

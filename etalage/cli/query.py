@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from etalage.cli.options import Home, Index, Json, engine_for, out, print_json, settings_of
+from etalage.core.errors import QueryError
+from indexer.pictures import MAX_BYTES
 from ranker.filters import parse_filters, parse_sort
 from ranker.search import Answer, Ask
 from workers import parts
+from workers.vision import Vision
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,7 +26,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def search(
-    q: Annotated[str, typer.Argument(help="What to find; empty browses by popularity.")],
+    q: Annotated[str | None, typer.Argument(help="What to find; empty browses by popularity.")] = None,
+    image: Annotated[Path | None, typer.Option("--image", help="A picture to search by, alone or with words.")] = None,
+    like: Annotated[
+        str | None, typer.Option("--like", help="Id of a product: others that look, or read, like it.")
+    ] = None,
     size: Annotated[int, typer.Option("--size", min=0, max=1000, help="Hits to return.")] = 10,
     start: Annotated[int, typer.Option("--from", min=0, help="Hits to skip.")] = 0,
     filters: Annotated[
@@ -36,14 +45,34 @@ def search(
     json: Json = False,
 ) -> None:
     """Search the catalog."""
+    if q is None and not (image or like):
+        raise typer.BadParameter("give words, --image or --like")
     settings = settings_of(home, index)
-    ask = Ask(q, size, start, parse_filters(filters), parse_sort(sort), explain=explain)
+    ask = Ask(q or "", size, start, parse_filters(filters), parse_sort(sort), explain=explain)
+    if like and (q or image):
+        raise QueryError("--like goes without words and --image", value=like, remedy="Leave one of them out.")
     with engine_for(settings) as engine:
-        answer = parts.searcher_of(settings, engine).search(ask)
+        searcher, vision = parts.searcher_of(settings, engine), Vision(settings, engine)
+        if like:
+            answer = vision.like(searcher, ask, like)
+        else:
+            shown = vision.vector(_bytes(image)) if image else ()
+            answer = searcher.search(replace(ask, image=shown))
     if json:
         print_json(answer.as_dict())
         return
     show_answer(answer, explain=explain)
+
+
+def _bytes(picture: Path) -> bytes:
+    try:
+        if picture.stat().st_size > MAX_BYTES:
+            raise QueryError("the picture is too large", value=picture, remedy=f"At most {MAX_BYTES >> 20} MiB.")
+        return picture.read_bytes()
+    except OSError as error:
+        raise QueryError(
+            f"the picture cannot be read ({error.strerror})", value=picture, remedy="Check the path."
+        ) from None
 
 
 def show_answer(answer: Answer, *, explain: bool = False) -> None:

@@ -7,7 +7,7 @@
 | `/readyz`, `/metrics`, `/openapi.json`, `/docs`, `/redoc` | `search` |
 | `/v1/suggest` | `suggest` |
 | `/v1/events` | `events` |
-| `/{index}/_bulk` and the like, any `_doc` that is not read | `index` |
+| `/v1/products`, `/{index}/_bulk` and the like, any `_doc` that is not read | `index` |
 | everything else | none, but a key |
 """
 
@@ -45,7 +45,9 @@ _WRITE: Final = {
     "_flush",
     "_reindex",
 }
-_OWN: Final = {"v1/search": Scope.SEARCH, "v1/suggest": Scope.SUGGEST, "v1/events": Scope.EVENTS}
+_OWN: Final = {"v1/search": Scope.SEARCH, "v1/suggest": Scope.SUGGEST, "v1/events": Scope.EVENTS} | {
+    "v1/products": Scope.INDEX
+}
 _OPERATIONS: Final = {"readyz", "metrics", "openapi.json", "docs", "docs/oauth2-redirect", "redoc"}
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import binascii
 import time
+from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Query, Request
@@ -19,12 +22,17 @@ from etalage.core.errors import QueryError
 from etalage.core.settings import Settings
 from etalage.http.breaker import Breaker
 from etalage.http.seen import note
+from indexer.delta import Result
 from opensearch.engine import SearchEngine
 from ranker.filters import parse_filters, parse_sort
-from ranker.search import Ask, Searcher
-from workers import parts
+from ranker.search import Answer, Ask, Searcher
+from workers import changes, parts
+from workers.vision import Vision
 
 router = APIRouter()
+
+MAX_CHANGES: Final = 1000
+"""Products in one request."""
 
 
 @dataclass
@@ -35,6 +43,19 @@ class Shop:
     engine: SearchEngine
     searcher: Searcher
     completer: Completer | None = None
+    _indexing: parts.Indexing | None = None
+
+    @cached_property
+    def vision(self) -> Vision:
+        """What searches by pictures."""
+        return Vision(self.settings, self.engine)
+
+    def indexing(self) -> parts.Indexing:
+        """What changes are encoded with. Raises ModelError where that is missing."""
+        if self._indexing is None:
+            encoder = self.searcher.encoder or parts.encoder_of(self.settings)
+            self._indexing = parts.Indexing(encoder, parts.looks_of(self.settings))
+        return self._indexing
 
     def complete(self, prefix: str, size: int) -> list[dict[str, Any]]:
         """Completions of a prefix; none before any were built."""
@@ -58,6 +79,8 @@ class SearchBody(BaseModel):
     filter: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
     explain: bool = False
     image_vector: list[float] = Field(default_factory=list, max_length=4096)
+    image: str = ""
+    like: str = Field("", max_length=512)
 
     def ask(self) -> Ask:
         """The search that it describes."""
@@ -99,14 +122,40 @@ def search(
 
 @router.post("/v1/search")
 def search_by_body(request: Request, body: SearchBody) -> JSONResponse:
-    """Search by JSON body."""
-    return _answer(request, body.ask())
+    """Search by JSON body: by words (`q`), a picture (`image`: base64, or a `data:` URI), both, or `like` a product."""
+    if bool(body.like) + bool(body.image) + bool(body.image_vector) > 1 or (body.like and body.q):
+        raise QueryError(
+            "[like], [image] and [image_vector] exclude each other, and [like] goes without [q]", remedy="Keep one."
+        )
+    ask = body.ask()
+    shop = _shop(request)
+    if body.image:
+        ask = replace(ask, image=shop.vision.vector(_picture(body.image)))
+    if body.like:
+        with _breaker(request).guard():
+            found = shop.vision.like(shop.searcher, ask, body.like)
+        return _shown(request, found)
+    return _answer(request, ask)
+
+
+def _picture(given: str) -> bytes:
+    """The bytes of a picture in a request. Raises QueryError."""
+    content = given.partition(",")[2] if given[:5].lower() == "data:" else given
+    try:
+        return b64decode(content, validate=True)
+    except (binascii.Error, ValueError):
+        raise QueryError("[image] is not base64", value=given[:40], remedy="Send the file's bytes in base64.") from None
 
 
 def _answer(request: Request, ask: Ask) -> JSONResponse:
     shop = _shop(request)
     with _breaker(request).guard():
         found = shop.searcher.search(ask)
+    return _shown(request, found)
+
+
+def _shown(request: Request, found: Answer) -> JSONResponse:
+    shop = _shop(request)
     note(
         request,
         index=shop.settings.index,
@@ -129,7 +178,9 @@ def suggest(request: Request, q: str = "", size: Annotated[int, Query(ge=1, le=1
 @router.post("/v1/events")
 async def take_events(request: Request) -> JSONResponse:
     """Store UBI 1.3.0 queries and events: one object, a list, or one per line. All or none are stored."""
-    documents = _documents(await request.body())
+    documents = _documents(
+        await request.body(), "UBI document", "Send one UBI document, a list of them, or one per line."
+    )
     queries, behaviour = events.sort_out(documents)
     engine = _shop(request).engine
 
@@ -141,8 +192,30 @@ async def take_events(request: Request) -> JSONResponse:
     return JSONResponse({"received": len(documents), "added": added, "duplicates": len(documents) - added})
 
 
-def _documents(body: bytes) -> list[Mapping[str, Any]]:
-    remedy = "Send one UBI document, a list of them, or one per line."
+@router.post("/v1/products")
+async def change_products(request: Request) -> JSONResponse:
+    """Change single products: one object, a list, or one per line, each with an `id`, the fields that change, and where wanted
+    `op` (`upsert`, `patch`, `delete`) and `version`. Each has a result of its own; those that are not refused are stored, and
+    found by the next search."""
+    rows = _documents(await request.body(), "product", "Send one product, a list of them, or one per line.")
+    if len(rows) > MAX_CHANGES:
+        raise QueryError(f"there are more than {MAX_CHANGES} products", value=len(rows), remedy="Send fewer at a time.")
+    shop = _shop(request)
+
+    def change() -> list[Result]:
+        with _breaker(request).guard():
+            return changes.apply_rows(shop.engine, shop.settings, rows, shop.indexing())
+
+    results = await run_in_threadpool(change)
+    shown = [
+        {name: value for name, value in asdict(one).items() if value or name in ("id", "result")} for one in results
+    ]
+    refused = sum(one.result == "refused" for one in results)
+    return JSONResponse({"received": len(rows), "refused": refused, "results": shown})
+
+
+def _documents(body: bytes, what: str, remedy: str) -> list[Mapping[str, Any]]:
+    """The objects in a body. Raises QueryError."""
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -154,7 +227,5 @@ def _documents(body: bytes) -> list[Mapping[str, Any]]:
             ) from None
     found = given if isinstance(given, list) else [given]
     if not found or not all(isinstance(one, dict) for one in found):
-        raise QueryError(
-            "there is no UBI document in the body", value=body[:80].decode("utf-8", "replace"), remedy=remedy
-        )
+        raise QueryError(f"there is no {what} in the body", value=body[:80].decode("utf-8", "replace"), remedy=remedy)
     return found
