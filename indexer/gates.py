@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from etalage.core.errors import CatalogError, ReindexIncomplete
+from indexer.identities import Identities
 from indexer.staging import Tally, bad_limit
 from opensearch.engine import Request, SearchEngine
 from opensearch.jobs import Job
@@ -50,22 +51,30 @@ def refuse_dead(engine: SearchEngine, job: Job, failed: list[tuple[str, str]]) -
         )
 
 
-def check(engine: SearchEngine, job: Job, wanted: set[str], newer: set[str]) -> None:
+def check(engine: SearchEngine, job: Job, wanted: Identities, free: set[str]) -> None:
     """Count, read some documents back, and find them by their titles.
 
     Args:
         wanted: the products that the job is to leave.
-        newer: those of it that were changed or removed while it ran.
+        free: those of them that may be missing: refused, or changed or removed while it ran.
     """
-    stored = set(engine.ids(job.generation))
-    lacking = wanted - stored - newer
-    added = list(stored - wanted)
+    present, there, added, some = 0, set[str](), list[str](), list[str]()
+    step = max(len(wanted) // _PROBES, 1)
+    for one in engine.ids(job.generation):
+        if one not in wanted:
+            added.append(one)
+            continue
+        if one in free:
+            there.add(one)
+        elif present % step == 0:
+            some.append(one)
+        present += 1
     rows = engine.ledger(job.generation, added)
     extra = [one for one in added if one in rows and rows[one].version <= job.plan["moment"]]
+    lacking = len(wanted) - present - len(free - there)
     if lacking or extra:
-        raise _short(f"it lacks {len(lacking)} products and has {len(extra)} too many", job)
-    wanted &= stored
-    some = sorted(wanted)[:: max(len(wanted) // _PROBES, 1)][:_PROBES]
+        raise _short(f"it lacks {lacking} products and has {len(extra)} too many", job)
+    some = some[:_PROBES]
     found = engine.get(job.generation, some)
     for one in some:
         if one not in found:

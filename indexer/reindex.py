@@ -23,6 +23,7 @@ import orjson
 from etalage.core.encoders import Encoder
 from etalage.core.errors import CatalogError, EngineError, EngineUnavailable, EtalageError, ReindexIncomplete
 from indexer import clean, gates, ledger, sources, staging
+from indexer.identities import Identities
 from indexer.looks import Looks
 from indexer.mapping import FeedMapping, guess
 from indexer.staging import Options, Progress, Tally
@@ -272,13 +273,15 @@ def finish(engine: SearchEngine, job: Job) -> dict[str, Any]:
     newer = {one for result in results for one in result["stale"]}
     try:
         gates.refuse_dead(engine, job, failed)
-        wanted = {entry.source["id"] for payload in engine.jobs.payloads(job.id) for entry in staging.unpacked(payload)}
-        stored = set(engine.ids(job.generation))
-        # A product whose new version was refused keeps the one that is stored.
-        wanted -= {one for one, _ in failed} - stored
-        removed = engine.delete(job.generation, sorted(stored - wanted), version=job.plan["moment"])
+        wanted = Identities()
+        for payload in engine.jobs.payloads(job.id):
+            for entry in staging.unpacked(payload):
+                wanted.first(entry.source["id"], 0)
+        gone = [one for one in engine.ids(job.generation) if one not in wanted]
+        removed = engine.delete(job.generation, gone, version=job.plan["moment"])
         engine.refresh(job.generation)
-        gates.check(engine, job, wanted, newer)
+        # A product whose new version was refused keeps the one that is stored, if any.
+        gates.check(engine, job, wanted, newer | {one for one, _ in failed})
     except ReindexIncomplete:
         abandon(engine, job)
         raise
