@@ -9,6 +9,7 @@ from celery import Celery
 from etalage.core.settings import Settings
 
 QUEUE: Final = "etalage.index"
+UPKEEP: Final = "etalage.upkeep"
 
 
 def make_app(settings: Settings) -> Celery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +13,11 @@ from typing import Any, Final
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from etalage.core.encoders import Encoder
 from etalage.core.errors import EngineError, EngineTimeout, EngineUnavailable, ReindexIncomplete
 from etalage.core.settings import Settings
 from indexer import reindex
+from indexer.looks import Looks
 from indexer.preview import preview
 from opensearch.embedded.lock import writer
 from opensearch.engine import SearchEngine
@@ -35,9 +38,15 @@ _AHEAD: Final = 16
 
 
 def index_feed(
-    settings: Settings, path: Path, options: reindex.Options, report: Report = lambda *_: None
+    settings: Settings,
+    path: Path,
+    options: reindex.Options,
+    report: Report = lambda *_: None,
+    *,
+    hands: bool = False,
 ) -> dict[str, Any]:
-    """Index a full feed: the catalog is replaced by it. Interrupted, the same command resumes.
+    """Index a full feed: the catalog is replaced by it. Interrupted, the same command resumes. With `hands`, for a caller that is
+    itself a worker, chunks are worked on here too.
 
     Returns:
         The summary of `reindex.finish`.
@@ -60,13 +69,34 @@ def index_feed(
             job = reindex.plan(
                 engine, encoder, settings.index, path, options, lambda stage, done: report(stage, done, 0), looks
             )
-            _drive(engine, job, app, settings, report)
+            own = (lambda number: _work(engine, encoder, job, number, settings, looks)) if hands else None
+            _drive(engine, job, app, settings, report, own)
             report("finish", 0, 0)
             summary = reindex.finish(engine, job)
             behaviour.rebuild_completions(engine, settings)
             return summary
         finally:
             engine.close()
+
+
+def options_of(settings: Settings, path: Path, pictures: Path | None = None, **more: Any) -> reindex.Options:
+    """How the settings say that a feed is indexed. Raises ConfigError."""
+    root = pictures or settings.pictures or path.parent
+    return reindex.Options(
+        chunk=settings.chunk,
+        quarantine=settings.home / "quarantine.jsonl",
+        rules=parts.rules_of(settings),
+        pictures=str(root.absolute()) if settings.image_model else "",
+        keep=settings.generations,
+        **more,
+    )
+
+
+def _work(
+    engine: SearchEngine, encoder: Encoder, job: Job, number: int, settings: Settings, looks: Looks | None
+) -> None:
+    owner = f"{socket.gethostname()}:{os.getpid()}:hands"
+    reindex.work(engine, encoder, job.id, number, owner, settings.lease, lambda root: looks)
 
 
 def preview_feed(
@@ -103,9 +133,17 @@ def _broker(settings: Settings) -> Iterator[None]:
         ) from error
 
 
-def _drive(engine: SearchEngine, job: Job, app: Celery, settings: Settings, report: Report) -> None:
-    """Wake workers until every chunk is done or dead. Without a broker URL, the worker is a process of our own."""
-    own = None if settings.broker else OwnWorker(settings)
+def _drive(
+    engine: SearchEngine,
+    job: Job,
+    app: Celery,
+    settings: Settings,
+    report: Report,
+    work: Callable[[int], None] | None = None,
+) -> None:
+    """Wake workers until every chunk is done or dead. Without a broker URL, the worker is a process of our own. `work` does a
+    chunk here, between looks at the others."""
+    own = None if settings.broker or work is not None else OwnWorker(settings)
     if own is not None:
         with _broker(settings):
             app.control.purge()
@@ -135,7 +173,11 @@ def _drive(engine: SearchEngine, job: Job, app: Celery, settings: Settings, repo
                     remedy="Start one with `etalage worker` and the same settings; the job waits and resumes.",
                 )
             _wake(engine, job, app, settings, sent)
-            time.sleep(_POLL)
+            free = engine.jobs.available(job.id, 1) if work is not None else ()
+            if work is not None and free:
+                work(free[0])
+            else:
+                time.sleep(_POLL)
 
 
 def _heed(engine: SearchEngine, job: Job) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from etalage.core.settings import Settings
-from workers.celery_app import QUEUE, make_app
+from workers.celery_app import QUEUE, UPKEEP, make_app
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def run(settings: Settings, concurrency: int = 1) -> None:
     app = make_app(settings)
     pool = ["--pool", "solo"] if concurrency == 1 else ["--pool", "prefork", "--concurrency", str(concurrency)]
     app.worker_main(
-        ["worker", "--queues", QUEUE, "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+        ["worker", "--queues", f"{QUEUE},{UPKEEP}", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
         + ["--without-heartbeat", *pool]
     )
 

@@ -13,7 +13,7 @@ from etalage.core.settings import Settings, load
 from indexer import reindex
 from indexer.looks import Looks
 from opensearch.engine import SearchEngine
-from workers import parts
+from workers import behaviour, coordinate, parts, schedule
 
 
 @lru_cache(maxsize=1)
@@ -45,3 +45,19 @@ def owner() -> str:
 def index_chunk(job: str, number: int) -> None:
     """Work on one chunk of a job, unless another worker holds it or it is done."""
     reindex.work(_engine(), _encoder(), job, number, owner(), _settings().lease, _looks)
+
+
+@shared_task(name=schedule.NIGHTLY)  # type: ignore[untyped-decorator]
+def nightly() -> None:
+    """Index the feed that the settings name, with this worker's own hands and those of others."""
+    settings = _settings()
+    if settings.nightly_feed is not None:
+        coordinate.index_feed(
+            settings, settings.nightly_feed, coordinate.options_of(settings, settings.nightly_feed), hands=True
+        )
+
+
+@shared_task(name=schedule.COMPLETIONS)  # type: ignore[untyped-decorator]
+def rebuild_completions() -> None:
+    """Build the completions from behaviour as it is stored now."""
+    behaviour.rebuild_completions(_engine(), _settings())

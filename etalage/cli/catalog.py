@@ -14,8 +14,7 @@ from rich.table import Table
 from etalage.cli.options import Home, Index, Json, engine_for, err, out, print_json, settings_of
 from etalage.core.errors import ConfigError
 from indexer import quality
-from indexer.reindex import Options
-from workers import behaviour, changes, coordinate, parts
+from workers import behaviour, changes, coordinate
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,17 +53,8 @@ def index(
     if delta and (dry_run or full):
         raise ConfigError("--delta goes without --dry-run and --full", remedy="Leave one of them out.")
     settings = settings_of(home, index)
-    root = pictures or settings.pictures or file.parent
-    options = Options(
-        overrides=overrides(mapping or []),
-        max_bad=max_bad,
-        full=full,
-        chunk=settings.chunk,
-        quarantine=settings.home / "quarantine.jsonl",
-        force=force,
-        rules=parts.rules_of(settings),
-        pictures=str(root.absolute()) if settings.image_model else "",
-        keep=settings.generations,
+    options = coordinate.options_of(
+        settings, file, pictures, overrides=overrides(mapping or []), max_bad=max_bad, full=full, force=force
     )
     if delta:
         with engine_for(settings) as engine:

@@ -14,7 +14,7 @@ from etalage.cli.options import Home, Index, Json, err, out, print_json, setting
 from etalage.core.encoders import image
 from etalage.core.encoders import models as encoders
 from etalage.core.errors import ConfigError
-from workers import process
+from workers import process, schedule
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     """Add this file's commands."""
     app.command("serve")(serve)
     app.command("worker")(worker)
+    app.command("beat")(beat)
     node = typer.Typer(help="A local OpenSearch node.", no_args_is_help=True)
     node.command("start")(node_start)
     node.command("stop")(node_stop)
@@ -74,6 +75,11 @@ def worker(
 ) -> None:
     """Work on indexing jobs until stopped (with ETALAGE_BROKER; without, `index` starts its own worker)."""
     process.run(settings_of(home), concurrency)
+
+
+def beat(home: Home = None, json: Json = False) -> None:
+    """Have the nightly feed indexed and completions built by the clock, until stopped; one of these is enough."""
+    schedule.run(settings_of(home))
 
 
 def node_start(

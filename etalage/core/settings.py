@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     chunk: int = Field(256, ge=1, le=10_000, description="products in one indexing chunk")
     generations: int = Field(2, ge=1, le=100, description="generations that are kept to go back to, the serving one included")
     quality_off: str | None = Field(None, description="rules of data quality that are off, a comma list, or * for all")
+    nightly_feed: Path | None = Field(None, description="feed that `etalage beat` has indexed every night")
+    nightly_at: str = Field("03:00", description="when, in UTC")
+    completions_every: int = Field(0, ge=0, le=10_080, description="minutes after which `etalage beat` has completions built; 0: never")
     lease: float = Field(120.0, gt=0, le=86_400, description="seconds that a worker may hold a chunk")
 
     candidates: int = Field(200, ge=10, le=1000, description="products brought to the ranker per query")

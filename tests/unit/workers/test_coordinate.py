@@ -23,9 +23,10 @@ from etalage.core.settings import Settings
 from indexer import reindex
 from indexer.reindex import Options
 from opensearch.embedded import EmbeddedEngine
+from opensearch.embedded.jobs import SqliteJobs
 from opensearch.embedded.lock import writer
 from opensearch.engine import Request, SearchEngine
-from opensearch.jobs import JobState
+from opensearch.jobs import Job, JobState
 from workers import coordinate, parts
 from workers.celery_app import QUEUE, make_app
 
@@ -364,4 +365,41 @@ def test_chunks_are_announced_once_until_a_message_may_be_lost(
     assert engine.jobs.lease(job.id, 1, "me", 3600) is not None
     now[0] += 0.1
     assert announced() == [0, 2]
+    engine.close()
+
+
+def test_a_paused_job_waits_and_a_cancelled_one_ends(
+    settings: Settings, write: Feed, closed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another terminal pauses it after the first chunk, lets it go on, then another run is cancelled."""
+    engine = EmbeddedEngine(settings)
+    seen: list[str] = []
+    monkeypatch.setattr(coordinate, "_PAUSED", 0.0)
+    turn = {"running": JobState.PAUSED, "paused": JobState.RUNNING}
+    get = SqliteJobs.get
+
+    def watched(table: SqliteJobs, job: str) -> Job | None:
+        found = get(table, job)
+        if table is not engine.jobs and found is not None and found.state in turn and len(seen) < 4:
+            seen.append(found.state)
+            engine.jobs.turn(job, found.state, turn[found.state])
+        return found
+
+    monkeypatch.setattr(SqliteJobs, "get", watched)
+    feed = write(*ROWS)
+    assert coordinate.index_feed(settings, feed, OPTIONS)["indexed"] == 6
+    assert {"running", "paused"} <= set(seen)
+
+    def cancelling(table: SqliteJobs, job: str) -> Job | None:
+        found = get(table, job)
+        if table is not engine.jobs and found is not None and found.plan:
+            engine.jobs.turn(job, JobState.RUNNING, JobState.CANCELLED)
+        return get(table, job)
+
+    monkeypatch.setattr(SqliteJobs, "get", cancelling)
+    with pytest.raises(ReindexIncomplete, match="was cancelled"):
+        coordinate.index_feed(settings, feed, Options(chunk=2, full=True))
+    monkeypatch.setattr(SqliteJobs, "get", get)
+    assert [one.name for one in engine.generations("products")] == ["products-000001"]
+    assert engine.jobs.unfinished("products") == []
     engine.close()
