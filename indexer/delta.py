@@ -214,7 +214,8 @@ def _entry(change: Change, stored: Mapping[str, Any] | None, serving: Generation
     if vector and len(vector) != serving.spec.dim_image:
         raise clean.BadRow(f"the image vector has {len(vector)} components, the index has {serving.spec.dim_image}")
     if whole and not given.get("title"):
-        raise clean.BadRow("the title is missing")
+        unknown = "there is no such product, and to make one " if stored is None else ""
+        raise clean.BadRow(f"{unknown}the title is missing")
     attributes = {**({} if whole or stored is None else stored.get("attributes", {})), **given.get("attributes", {})}
     before = {} if whole or stored is None else {name: stored[name] for name in stored if name in NAMES}
     merged = before | given | {"attributes": {name: tuple(one) for name, one in attributes.items() if one}}

@@ -41,7 +41,7 @@ def test_changes_are_applied_with_the_columns_of_the_feed(etalage: Run, home: Pa
     """`12` is 12 major units because the feed's prices were, although nothing in the file says so."""
     told = delta(etalage, home, "sku,price\na,12\nb,13\nnew,14\n", "--max-bad", "1")
     assert [told[name] for name in ("read", "updated", "created", "quarantined")] == [3, 2, 0, 1]
-    assert told["encoded"] == {"text": 0, "image": 0} and told["reasons"] == ["new: the title is missing"]
+    assert told["encoded"] == {"text": 0, "image": 0} and told["reasons"] == ["new: there is no such product, and to make one the title is missing"]
     found = engine.get("products-000001", ["a", "b"])
     assert [found[one]["price"] for one in "ab"] == [1200, 1300] and found["a"]["title"] == "red shoe"
     told = delta(etalage, home, "sku,op,name\na,delete,\nd,,green hat\n")
