@@ -100,8 +100,14 @@ def _word(value: Any) -> str:
 
 
 def _words(value: Any) -> Iterator[str]:
-    items = value if isinstance(value, (list, tuple)) else [value]
-    return (word for item in items if (word := _word(item)))
+    """Every word in a value, lists in lists included."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, (list, tuple)):
+            waiting += reversed(item)
+        elif word := _word(item):
+            yield word
 
 
 def _path(value: Any) -> tuple[str, ...]:

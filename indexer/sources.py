@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Generator, Iterator
@@ -21,6 +22,7 @@ from indexer import parquet
 _REMEDY: Final = "Give a CSV, TSV or JSON Lines file in UTF-8, gzipped or not, or a Parquet file."
 _SNIFF: Final = 64 * 1024
 _GZIP: Final = b"\x1f\x8b"
+_ESCAPED: Final = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def read(path: Path) -> Generator[Row, None, None]:
     """The rows of a feed, streaming; close it when not reading to the end.
 
     Raises:
-        CatalogError: the file is missing, empty, binary, damaged, encrypted or not UTF-8 (it says where), or it is Parquet
+        CatalogError: the file is missing, empty, binary, damaged or encrypted, its header is not UTF-8, or it is Parquet
             and pyarrow is missing.
     """
     with _binary(path) as raw:
@@ -60,23 +62,6 @@ def read(path: Path) -> Generator[Row, None, None]:
             yield from _rows(stream, path)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise CatalogError(f"the gzipped feed is damaged ({error})", value=path, remedy=_REMEDY) from None
-        except UnicodeDecodeError as error:
-            wrong = error.object[error.start : error.start + 20]
-            where = f"{path} line {_undecodable(path)} ({wrong!r})"
-            raise CatalogError("the feed is not UTF-8 text", value=where, remedy=_REMEDY) from None
-
-
-def _undecodable(path: Path) -> int:
-    """The first line that is not UTF-8; text is decoded in blocks, which do not tell."""
-    with _binary(path) as raw:
-        magic = raw.read(2)
-        raw.seek(0)
-        for number, line in enumerate(gzip.open(raw) if magic == _GZIP else raw, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-    return 0
 
 
 def _binary(path: Path) -> IO[bytes]:
@@ -95,20 +80,25 @@ def _rows(stream: Any, path: Path) -> Iterator[Row]:
         raise CatalogError(
             "the Parquet feed is gzipped", value=path, remedy="Unpack it; Parquet is compressed in itself."
         )
-    if b"\x00" in head:
+    first, _, _ = head.partition(b"\n")
+    if b"\x00" in first + head[:64]:
         raise CatalogError("the feed is a binary file", value=path, remedy=_REMEDY)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         raise CatalogError("the feed is empty", value=path, remedy=_REMEDY)
     if start[:1] == b"[":
         raise CatalogError("the feed is one JSON array", value=path, remedy="Write one object a line (JSON Lines).")
-    with io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="") as text:
+    # One row in another encoding spoils no other: its bytes come as lone surrogates.
+    with io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
         yield from _json_lines(text) if start[:1] == b"{" else _delimited(text, start, path)
 
 
 def _json_lines(text: io.TextIOWrapper) -> Iterator[Row]:
     for line, content in enumerate(text, 1):
         if not content.strip():
+            continue
+        if _foreign(content):
+            yield Row(line, {}, _not_utf8(content))
             continue
         try:
             values = orjson.loads(content)
@@ -134,6 +124,8 @@ def _delimited(text: io.TextIOWrapper, start: bytes, path: Path) -> Iterator[Row
 
     lines = csv.reader(to_the_end(), delimiter=delimiter)
     header = [name.strip() for name in next(lines, [])]
+    if any(map(_foreign, header)):
+        raise CatalogError("the feed is not UTF-8 text", value=f"{path}: {_shown(delimiter.join(header))}", remedy=_REMEDY)
     repeated = {name for name in header if header.count(name) > 1}
     if repeated or not all(header):
         raise CatalogError(
@@ -159,7 +151,24 @@ def _delimited(text: io.TextIOWrapper, start: bytes, path: Path) -> Iterator[Row
             )
         if not any(cell.strip() for cell in row):
             continue
+        if any(map(_foreign, row)):
+            yield Row(lines.line_num, {}, _not_utf8(delimiter.join(row)))
+            continue
         if len(row) != len(header):
             yield Row(lines.line_num, {}, f"has {len(row)} cells, the header {len(header)}: {delimiter.join(row)[:80]}")
             continue
         yield Row(lines.line_num, dict(zip(header, row, strict=True)))
+
+
+def _foreign(text: str) -> bool:
+    """Whether a text was read from bytes that are not UTF-8."""
+    return not text.isascii() and _ESCAPED.search(text) is not None
+
+
+def _not_utf8(text: str) -> str:
+    return f"is not UTF-8: {_shown(text)}"
+
+
+def _shown(text: str) -> str:
+    """The beginning of a text, with bytes that are not UTF-8 as numbers."""
+    return text[:80].strip().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -21,6 +21,7 @@ from opensearch.engine import IndexSpec
 from opensearch.jobs import JobTable
 
 _SHOWN: Final = 20
+_LONG: Final = 2000
 
 Progress = Callable[[str, int], None]
 """Called with a stage and how many rows are through it."""
@@ -97,8 +98,7 @@ def stage(
         for one in rows(path, mapping, spec, options, tally, progress):
             if one.entry is None:
                 if quarantine is not None:
-                    bad = {"line": one.row.line, "reason": one.reason, "row": one.row.values}
-                    quarantine.write(orjson.dumps(bad, default=str) + b"\n")
+                    quarantine.write(_bad(one) + b"\n")
                 continue
             waiting.append(one.entry)
             if len(waiting) == options.chunk:
@@ -111,6 +111,15 @@ def stage(
         if quarantine is not None:
             quarantine.close()
     return tally
+
+
+def _bad(one: Staged) -> bytes:
+    bad = {"line": one.row.line, "reason": one.reason, "row": one.row.values}
+    try:
+        return orjson.dumps(bad, default=str)
+    except TypeError:
+        # Nested too deeply to be written, or with halves of surrogate pairs.
+        return orjson.dumps(bad | {"row": ascii(one.row.values)[:_LONG]})
 
 
 def _opened(quarantine: Path) -> IO[bytes]:

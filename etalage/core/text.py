@@ -65,6 +65,8 @@ def normalize(text: str) -> str:
     """`text` for storage: Unicode NFC, control characters and runs of white space as one blank, trimmed."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
+    if text.isprintable():
+        return " ".join(text.split())
     return " ".join("".join(c if c.isprintable() else " " for c in text).split()) if text else ""
 
 

@@ -103,8 +103,12 @@ def repaired(product: Product, rules: Rules) -> tuple[Product, list[Note]]:
     """The product with its text repaired, and what was done."""
     notes: list[Note] = []
     values = (value for values in product.attributes.values() for value in values)
-    whole = _BORDER.join((product.title, product.description, product.brand, *product.category, *values))
+    texts = (product.title, product.description, product.brand, *product.category, *values)
+    whole, ascii_ = _BORDER.join(texts), all(map(str.isascii, texts))
     for rule, patterns, fix in _REPAIRS:
+        # Most text is ASCII, which was never decoded wrongly.
+        if ascii_ and rule == "mojibake":
+            continue
         if not rules.on(rule) or not any(pattern.search(whole) for pattern in patterns):
             continue
         made = _everywhere(product, fix)

@@ -112,8 +112,7 @@ def test_a_gzipped_feed_needs_no_suffix_and_a_suffix_no_gzip(tmp_path: Path) -> 
         (b"\x89PNG\r\n\x1a\n\x00\x00", "binary file"),
         (gzip.compress(b"PK\x03\x04\x00\x00"), "binary file"),
         ("id,title\n1,x\n".encode("utf-16"), "binary file"),
-        (b"id,title\n1,M\xf6bel\n", r"not UTF-8 text: .*\\xf6bel"),
-        (b'{"id": "M\xf6bel"}\n', "not UTF-8 text"),
+        (b"id,M\xf6bel\n1,x\n", r"not UTF-8 text: .*id,M\\xf6bel"),
         (b' [\n{"id": 1}]', "one JSON array"),
         (b"id,title,title\n1,a,b\n", "names a column twice: title"),
         (b"id,,title\n1,a,b\n", "a column without a name: id,,title"),
@@ -136,10 +135,15 @@ def test_a_missing_file_and_a_folder(tmp_path: Path, read: object) -> None:
         read(tmp_path)
 
 
-def test_bytes_that_are_not_utf_8_far_into_the_feed(tmp_path: Path) -> None:
-    content = b"id,title\n" + b"1,x\n" * 200_000 + b"2,\xff\n"
-    with pytest.raises(CatalogError, match="not UTF-8"):
-        rows(tmp_path, content)
+def test_a_row_that_is_not_utf_8_spoils_no_other(tmp_path: Path) -> None:
+    """Far into a feed too, whose text is decoded in blocks."""
+    found = rows(tmp_path, b"id,title\n" + b"1,x\n" * 200_000 + b"2,M\xf6bel\n3,M\xc3\xb6bel\n")
+    assert (found[200_000].line, found[200_000].fault) == (200_002, "is not UTF-8: 2,M\\xf6bel")
+    assert found[200_001].values == {"id": "3", "title": "Möbel"} and not any(row.fault for row in found[:200_000])
+    lines = rows(tmp_path, b'{"id": "a"}\n{"id": "M\xf6"}\n{"id": "\xc3\xb6"}\n')
+    assert [(row.values, row.fault) for row in lines] == [
+        ({"id": "a"}, ""), ({}, 'is not UTF-8: {"id": "M\\xf6"}'), ({"id": "ö"}, ""),
+    ]  # fmt: skip
 
 
 def test_reading_streams_and_can_end_early(tmp_path: Path) -> None:
