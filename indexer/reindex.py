@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, replace
 from hashlib import sha256
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 _SAMPLE: Final = 1000
 _RETRIES: Final = (0.2, 1.0, 3.0)
+_PART: Final = 64
+"""Products of a chunk that are encoded before they are written."""
 
 
 def plan(
@@ -205,8 +208,7 @@ def work(
         return False
     try:
         entries = staging.unpacked(chunk.payload, running.plan["moment"])
-        changes = ledger.changes(engine, running.generation, encoder, entries, looks(running.plan["pictures"]))
-        outcomes = write(engine, running.generation, changes)
+        changes, outcomes = _through(engine, encoder, running, entries, looks(running.plan["pictures"]))
         _refuse_busy(outcomes)
     except EtalageError as error:
         log.warning("chunk %d of job %s failed: %s", number, job, error)
@@ -217,14 +219,28 @@ def work(
     _bury(engine, running, entries, failed)
     result = {
         "indexed": len(outcomes) - len(failed) - len(stale),
-        "unchanged": changes.unchanged,
-        "text": changes.encoded_text,
-        "image": changes.encoded_image,
+        "unchanged": sum(one.unchanged for one in changes),
+        "text": sum(one.encoded_text for one in changes),
+        "image": sum(one.encoded_image for one in changes),
         "failed": failed,
         "stale": stale,
-        "pictures": changes.bad_pictures,
+        "pictures": [bad for one in changes for bad in one.bad_pictures],
     }
     return engine.jobs.complete(job, number, owner, result)
+
+
+def _through(
+    engine: SearchEngine, encoder: Encoder, job: Job, entries: Sequence[ledger.Entry], looks: Looks | None
+) -> tuple[list[ledger.Changes], list[Outcome]]:
+    """Encode and write entries, part by part: while one is written, the next is encoded."""
+    changes: list[ledger.Changes] = []
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
+        written = []
+        for start in range(0, len(entries), _PART):
+            some = entries[start : start + _PART]
+            changes.append(ledger.changes(engine, job.generation, encoder, some, looks))
+            written.append(writer.submit(write, engine, job.generation, changes[-1]))
+        return changes, [outcome for one in written for outcome in one.result()]
 
 
 def _bury(engine: SearchEngine, job: Job, entries: Sequence[ledger.Entry], failed: Sequence[tuple[str, str]]) -> None:
