@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
+from etalage.core.encoders import Encoder, alignment
 from etalage.core.encoders.image import ImageEncoder
-from etalage.core.errors import ConfigError, FingerprintMismatch, QueryError
+from etalage.core.encoders.manifest import MANIFEST
+from etalage.core.errors import ConfigError, FingerprintMismatch, ModelNotFound, QueryError
 from etalage.core.settings import Settings
 from indexer import pictures
 from opensearch.engine import Generation, SearchEngine
@@ -19,6 +21,7 @@ class Vision:
 
     def __init__(self, settings: Settings, engine: SearchEngine) -> None:
         self._settings, self._engine = settings, engine
+        self._aligned: tuple[int, alignment.Alignment] | None = None
 
     @cached_property
     def _encoder(self) -> ImageEncoder:
@@ -40,11 +43,7 @@ class Vision:
         """
         spec = self._serving().spec
         if not spec.dim_image:
-            raise QueryError(
-                "the index has no pictures",
-                value=self._settings.index,
-                remedy="Set ETALAGE_IMAGE_MODEL and index the catalog again.",
-            )
+            raise self._without_pictures()
         if spec.fingerprint_image != self._encoder.fingerprint:
             raise FingerprintMismatch(
                 "the pictures of the index were encoded by another model",
@@ -58,6 +57,48 @@ class Vision:
                 f"the picture cannot be used: {error}", remedy="Send a JPEG, PNG or WebP picture."
             ) from None
         return tuple(self._encoder.encode_one(found.image).tolist())
+
+    def words(self, text: str, encoder: Encoder | None) -> tuple[float, ...]:
+        """A text as a vector among those of pictures: by the text encoder that shares the space of the image model, else by what
+        `etalage train align` learnt from the catalog.
+
+        Raises:
+            QueryError: the text is empty, or the index has no pictures.
+            ModelNotFound: neither is there.
+            FingerprintMismatch: what was learnt is of other encoders than the index.
+        """
+        spec = self._serving().spec
+        if not text.strip():
+            raise QueryError("there are no words to find pictures by", remedy="Say what to look for.")
+        if not spec.dim_image:
+            raise self._without_pictures()
+        if encoder is None:
+            raise ModelNotFound("the text encoder is missing", remedy="See `etalage doctor`.")
+        vector = encoder.encode_query(text)
+        paired = self._encoder.paired_text if self._settings.image_model else None
+        if paired == encoder.name and encoder.dim == spec.dim_image:
+            return tuple(vector.tolist())
+        aligned = self._alignment()
+        aligned.check(spec.fingerprint, spec.fingerprint_image, spec.dim_image)
+        return tuple(aligned.query(vector).tolist())
+
+    def _alignment(self) -> alignment.Alignment:
+        """The alignment of the home, loaded again when another one was written. Raises ModelNotFound, ModelError."""
+        folder = self._settings.home / "alignment" / self._settings.index
+        try:
+            written = (folder / MANIFEST).stat().st_mtime_ns
+        except OSError:
+            written = 0
+        if self._aligned is None or self._aligned[0] != written:
+            self._aligned = (written, alignment.load(folder))
+        return self._aligned[1]
+
+    def _without_pictures(self) -> QueryError:
+        return QueryError(
+            "the index has no pictures",
+            value=self._settings.index,
+            remedy="Set ETALAGE_IMAGE_MODEL and index the catalog again.",
+        )
 
     def like(self, searcher: Searcher, ask: Ask, id: str) -> Answer:
         """Products that look like one of the catalog, or, where that has no picture, read like it; without itself.

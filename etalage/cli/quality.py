@@ -1,4 +1,4 @@
-"""`etalage evaluate`, `etalage train ranker`: how good the ranking is, and how it gets better."""
+"""`etalage evaluate`, `etalage train ranker`, `etalage train align`: how good search is, and how it gets better."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from etalage.cli.options import Home, Index, Json, engine_for, err, out, print_j
 from etalage.core.errors import ModelError
 from ranker import rerank
 from ranker.rerank import Ranker
-from ranker.training import judgments
+from ranker.training import alignment, judgments
 from ranker.training.report import Plan
 from ranker.training.report import train as train_ranker
 from workers import parts
@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     train = typer.Typer(help="Train models.", no_args_is_help=True)
     train.callback()(_group)
     train.command("ranker")(ranker)
+    train.command("align")(align)
     app.add_typer(train, name="train")
 
 
@@ -133,3 +134,47 @@ def show_training(report: Mapping[str, Any]) -> None:
     out.print(f"queries: {sizes}; int8 parity: {report['parity']}")
     kept = "is in use now" if report["saved"] else "is worse than the one in use, which stays (--force replaces it)"
     out.print(f"{report['ranker']} {kept}")
+
+
+def align(
+    seed: Annotated[int, typer.Option("--seed", help="Of the split and of training.")] = 0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Keep the alignment even if it is no better than chance.")
+    ] = False,
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Learn from the catalog which pictures words mean, for a picture encoder without a text model of its own."""
+    settings = settings_of(home, index)
+    folder = settings.home / "alignment" / settings.index
+    with engine_for(settings) as engine:
+        report = alignment.train(engine, settings.index, folder, seed=seed, force=force)
+    if json:
+        print_json(report)
+    else:
+        show_alignment(report)
+    if not report["saved"]:
+        raise ModelError(
+            "the alignment is not better than chance and was not kept",
+            value=f"recall@10 {report['held_out']['recall@10']}",
+            remedy="Index more products with pictures, or keep it with --force.",
+        )
+
+
+def show_alignment(report: Mapping[str, Any]) -> None:
+    """A report of an alignment for people."""
+    held_out = report["held_out"]
+    table = Table("words find their picture", "recall@10", "recall@1", box=None)
+    for arm in ("aligned", "random", "chance"):
+        table.add_row(arm, f"{held_out['recall@10'][arm]:.3f}", f"{held_out['recall@1'][arm]:.3f}")
+    out.print(table)
+    for name in ("aligned - chance", "aligned - random"):
+        test = held_out[name]
+        out.print(
+            f"{name}: {test['difference']:+.3f} recall@10, 95 % interval {test['low']:+.3f} to {test['high']:+.3f}"
+        )
+    out.print(
+        f"{held_out['queries']} of {report['groups']} products held out, {report['pairs']} pairs; {report['fit']['way']};"
+        f" int8 parity: {report['parity']}"
+    )

@@ -28,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
 def search(
     q: Annotated[str | None, typer.Argument(help="What to find; empty browses by popularity.")] = None,
     image: Annotated[Path | None, typer.Option("--image", help="A picture to search by, alone or with words.")] = None,
+    looks: Annotated[str | None, typer.Option("--looks", help="Words that say what the picture shows.")] = None,
     like: Annotated[
         str | None, typer.Option("--like", help="Id of a product: others that look, or read, like it.")
     ] = None,
@@ -45,18 +46,20 @@ def search(
     json: Json = False,
 ) -> None:
     """Search the catalog."""
-    if q is None and not (image or like):
-        raise typer.BadParameter("give words, --image or --like")
+    if q is None and not (image or like or looks):
+        raise typer.BadParameter("give words, --image, --looks or --like")
     settings = settings_of(home, index)
     ask = Ask(q or "", size, start, parse_filters(filters), parse_sort(sort), explain=explain)
-    if like and (q or image):
-        raise QueryError("--like goes without words and --image", value=like, remedy="Leave one of them out.")
+    if bool(like) + bool(image) + bool(looks) > 1 or (like and q):
+        raise QueryError(
+            "--like, --looks and --image exclude each other, and --like goes without words", remedy="Keep one."
+        )
     with engine_for(settings) as engine:
         searcher, vision = parts.searcher_of(settings, engine), Vision(settings, engine)
         if like:
             answer = vision.like(searcher, ask, like)
         else:
-            shown = vision.vector(_bytes(image)) if image else ()
+            shown = vision.vector(_bytes(image)) if image else vision.words(looks, searcher.encoder) if looks else ()
             answer = searcher.search(replace(ask, image=shown))
     if json:
         print_json(answer.as_dict())

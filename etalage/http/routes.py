@@ -81,6 +81,7 @@ class SearchBody(BaseModel):
     image_vector: list[float] = Field(default_factory=list, max_length=4096)
     image: str = ""
     like: str = Field("", max_length=512)
+    looks: str = Field("", max_length=1000)
 
     def ask(self) -> Ask:
         """The search that it describes."""
@@ -122,15 +123,19 @@ def search(
 
 @router.post("/v1/search")
 def search_by_body(request: Request, body: SearchBody) -> JSONResponse:
-    """Search by JSON body: by words (`q`), a picture (`image`: base64, or a `data:` URI), both, or `like` a product."""
-    if bool(body.like) + bool(body.image) + bool(body.image_vector) > 1 or (body.like and body.q):
+    """Search by JSON body: by words (`q`), a picture (`image`: base64, or a `data:` URI), both, `like` a product, or by words that
+    say what it `looks` like."""
+    if sum(map(bool, (body.like, body.image, body.image_vector, body.looks))) > 1 or (body.like and body.q):
         raise QueryError(
-            "[like], [image] and [image_vector] exclude each other, and [like] goes without [q]", remedy="Keep one."
+            "[like], [looks], [image] and [image_vector] exclude each other, and [like] goes without [q]",
+            remedy="Keep one.",
         )
     ask = body.ask()
     shop = _shop(request)
     if body.image:
         ask = replace(ask, image=shop.vision.vector(_picture(body.image)))
+    if body.looks:
+        ask = replace(ask, image=shop.vision.words(body.looks, shop.searcher.encoder))
     if body.like:
         with _breaker(request).guard():
             found = shop.vision.like(shop.searcher, ask, body.like)

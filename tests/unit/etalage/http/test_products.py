@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from etalage.core.encoders import image
+from etalage.core.encoders import alignment, image
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.settings import load
 from etalage.http.app import create_app
@@ -172,6 +173,24 @@ def test_what_looks_like_a_product_is_found_without_itself(client: TestClient) -
     assert looked(client, like="a", size=1, **{"from": 1}) == []
 
 
+class Alignment:
+    """In place of what is learnt from a catalog: red words are red."""
+
+    def check(self, fingerprint_text: str, fingerprint_image: str, dim_image: int) -> None:
+        assert fingerprint_text == HashingEncoder.fingerprint and fingerprint_image and dim_image == 6
+
+    def query(self, vector: Any) -> Any:
+        red = float(vector @ HashingEncoder().encode_query("red")) > 0.5
+        return np.array([1, 0, 0] * 2 if red else [0, 0, 1] * 2, np.float32)
+
+
+def test_words_find_pictures_by_what_was_learnt(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = client.post("/v1/search", json={"looks": "red"}).json()["error"]
+    assert "etalage train align" in told["remedy"]
+    monkeypatch.setattr(alignment, "load", lambda folder: Alignment())
+    assert (looked(client, looks="red"), looked(client, looks="blue")) == (["a", "b"], ["b", "a"])
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -181,6 +200,8 @@ def test_what_looks_like_a_product_is_found_without_itself(client: TestClient) -
         ({"like": "nobody"}, "no such product"),
         ({"like": "a", "q": "red"}, "without [q]"),
         ({"like": "a", "image": "aa"}, "exclude each other"),
+        ({"looks": "red", "image": "aa"}, "exclude each other"),
+        ({"looks": " "}, "no words"),
     ],
 )
 def test_what_is_no_picture_or_product_is_refused(client: TestClient, body: dict[str, Any], told: str) -> None:
