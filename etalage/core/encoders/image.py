@@ -17,10 +17,9 @@ from PIL import Image, ImageFilter
 from pydantic import ValidationError
 
 from etalage.core import onnx
-from etalage.core.encoders import Floats, hashing, image_manifest
-from etalage.core.encoders import models as cache
+from etalage.core.encoders import Floats, cache, hashing, image_manifest
 from etalage.core.encoders.image_manifest import ImageManifest, Preprocessing
-from etalage.core.encoders.manifest import MANIFEST, MODEL, check_name, sha256
+from etalage.core.encoders.manifest import MANIFEST, MODEL, check_name, sha256, verify
 from etalage.core.errors import ConfigError, ModelError, ModelNotFound
 
 Bytes = npt.NDArray[np.uint8]
@@ -201,7 +200,7 @@ def add(
         ) from None
     if not onnx_path.is_file():
         raise ModelNotFound("there is no such model file", value=onnx_path, remedy="Give the path of an ONNX file.")
-    with cache._writing(models, name), cache._fresh(models, name) as target:
+    with cache.writing(models, name), cache.fresh(models, name) as target:
         if (models / name).exists() and not image_manifest.is_image(models / name):
             raise ConfigError("another model has this name", value=models / name, remedy="Choose another name.")
         try:
@@ -223,10 +222,10 @@ def add(
             preprocessing=how,
             paired_text=paired_text,
             files={MODEL: sha256(target / MODEL)},
-            created_by=f"etalage {cache._version()}",
+            created_by=cache.made_by(),
         )
         image_manifest.write(target, manifest)
-        cache._place(target, models / name)
+        cache.place(target, models / name)
     return manifest
 
 
@@ -291,7 +290,7 @@ def load(models: Path, name: str, threads: int = 2) -> ImageEncoder:
         ModelError: its files are damaged or of another format.
     """
     folder = models / check_name(name)
-    with cache._reading(models, name):
+    with cache.reading(models, name):
         if not (folder / MANIFEST).is_file():
             known = ", ".join(manifest.name for manifest in available(models))
             raise ModelNotFound(
@@ -300,7 +299,7 @@ def load(models: Path, name: str, threads: int = 2) -> ImageEncoder:
                 remedy=f"Add one from an ONNX file, or use one of: {known}." if known else "Add one from an ONNX file.",
             )
         manifest = image_manifest.read(folder)
-        image_manifest.verify(folder, manifest)
+        verify(folder, manifest.files, image_manifest.AGAIN)
         return ImageEncoder(folder, manifest, threads=threads)
 
 

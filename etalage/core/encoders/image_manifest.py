@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from etalage.core.encoders.manifest import MANIFEST, MODEL, check_name, sha256
+from etalage.core.encoders.manifest import MANIFEST, MODEL
 from etalage.core.errors import ModelError
 
 FORMAT: Final = 1
@@ -122,28 +122,6 @@ def read(folder: Path) -> ImageManifest:
 def write(folder: Path, manifest: ImageManifest) -> None:
     """Write the manifest into the model's folder."""
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
-def verify(folder: Path, manifest: ImageManifest) -> None:
-    """Check that the files are those that were added.
-
-    Raises:
-        ModelError: a file is missing or differs from the manifest.
-    """
-    for name, expected in manifest.files.items():
-        path = folder / check_name(name)
-        try:
-            found = sha256(path)
-        except OSError as error:
-            raise ModelError(
-                "a file of the model cannot be read", value=f"{path} ({error.strerror})", remedy=AGAIN
-            ) from None
-        if found != expected:
-            raise ModelError(
-                "a file of the model is not what was added",
-                value=f"{path}: SHA-256 {found[:12]}…, expected {expected[:12]}…",
-                remedy=AGAIN,
-            )
 
 
 def first_fault(error: ValidationError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -108,25 +109,28 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verify(folder: Path, manifest: Manifest) -> None:
-    """Check that the files are those that were exported.
+def again(name: str) -> str:
+    """What to do about a damaged text encoder."""
+    return f"Run: etalage models export (it replaces {name})."
+
+
+def verify(folder: Path, files: Mapping[str, str], remedy: str) -> None:
+    """Check that the files of a model are those that a manifest lists, by their SHA-256.
 
     Raises:
-        ModelError: a file is missing or differs from the manifest.
+        ModelError: a file is missing or differs; `remedy` says what to do.
     """
-    for name, expected in manifest.files.items():
+    for name, expected in files.items():
         path = folder / check_name(name)
         try:
             found = sha256(path)
         except OSError as error:
             raise ModelError(
-                "a file of the model cannot be read",
-                value=f"{path} ({error.strerror})",
-                remedy=f"Run: etalage models export (it replaces {manifest.name}).",
+                "a file of the model cannot be read", value=f"{path} ({error.strerror})", remedy=remedy
             ) from None
         if found != expected:
             raise ModelError(
-                "a file of the model is not what was exported",
+                "a file of the model is not what was put there",
                 value=f"{path}: SHA-256 {found[:12]}…, expected {expected[:12]}…",
-                remedy=f"Run: etalage models export (it replaces {manifest.name}).",
+                remedy=remedy,
             )

@@ -6,16 +6,11 @@ not close enough. From then on it is loaded without torch. Folders appear and ar
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
-import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from etalage.core import onnx
-from etalage.core.encoders import Encoder, Floats, Kind, hashing, probes, sources
+from etalage.core.encoders import Encoder, Floats, Kind, cache, hashing, probes, sources
 from etalage.core.encoders import manifest as manifests
 from etalage.core.encoders.manifest import MODEL, PROBES, TOKENIZER, Manifest, Pooling
 from etalage.core.encoders.text import EMBEDDING, IDS, MASK, TextEncoder, token_ids, tokenizer
@@ -81,7 +76,7 @@ def load(models: Path, name: str, threads: int = 2) -> Encoder:
     if name == hashing.NAME:
         return hashing.HashingEncoder()
     folder = models / manifests.check_name(name.rsplit("/", 1)[-1])
-    with _reading(models, folder.name):
+    with cache.reading(models, folder.name):
         if not folder.is_dir():
             known = ", ".join([*(manifest.name for manifest in available(models)), hashing.NAME])
             command = "etalage models export" + ("" if name == sources.DEFAULT else f" {name}")
@@ -91,7 +86,7 @@ def load(models: Path, name: str, threads: int = 2) -> Encoder:
                 remedy=f"Run: {command}, or set ETALAGE_TEXT_MODEL to one of: {known}.",
             )
         manifest = manifests.read(folder)
-        manifests.verify(folder, manifest)
+        manifests.verify(folder, manifest.files, manifests.again(manifest.name))
         return TextEncoder(folder, manifest, threads=threads)
 
 
@@ -156,14 +151,14 @@ def pull(source: str, *, models: Path, name: str | None = None) -> Manifest:
     if not (folder / manifests.MANIFEST).is_file():
         return export(source, models=models, name=name)
     manifest = manifests.read(folder)
-    manifests.verify(folder, manifest)
+    manifests.verify(folder, manifest.files, manifests.again(manifest.name))
     manifest = manifest.model_copy(update={"name": manifests.check_name(name or manifest.name)})
-    with _writing(models, manifest.name), _fresh(models, manifest.name) as target:
+    with cache.writing(models, manifest.name), cache.fresh(models, manifest.name) as target:
         for file in manifest.files:
             shutil.copyfile(folder / file, target / file)
         manifests.write(target, manifest)
         _compare(target, manifest, TextEncoder(target, manifest), 0.0)
-        _place(target, models / manifest.name)
+        cache.place(target, models / manifest.name)
     return manifest
 
 
@@ -187,13 +182,13 @@ def export(source: str, *, models: Path, name: str | None = None, replace: bool 
     name = manifests.check_name(name or source.rstrip("/").rsplit("/", 1)[-1])
     if name == hashing.NAME:
         raise ConfigError("this name is taken by the encoder without a model", value=name, remedy="Choose another.")
-    with _writing(models, name):
+    with cache.writing(models, name):
         if not replace and (models / name).is_dir():
             return manifests.read(models / name)
         torch, transformers = onnx.extra("torch"), onnx.extra("transformers")
         found = sources.resolve(source)
         card = sources.card(found.folder, found.origin)
-        with _fresh(models, name) as target:
+        with cache.fresh(models, name) as target:
             _copy_tokenizer(transformers, found.folder, target / TOKENIZER)
             module = _module(torch, transformers, found.folder, card.pooling)
             with tempfile.TemporaryDirectory(dir=target) as scratch:
@@ -218,7 +213,7 @@ def export(source: str, *, models: Path, name: str | None = None, replace: bool 
                 files={file: manifests.sha256(target / file) for file in (MODEL, TOKENIZER)},
                 quantization=QUANTIZATION,
                 parity={},
-                created_by=f"etalage {_version()}",
+                created_by=cache.made_by(),
             )
             quantized = _encode(TextEncoder(target, manifest), texts, queries)
             parity = onnx.vector_parity(reference, quantized, queries)
@@ -230,7 +225,7 @@ def export(source: str, *, models: Path, name: str | None = None, replace: bool 
             figures = {key: round(value, 5) for key, value in asdict(parity).items()}
             manifest = manifest.model_copy(update={"files": files, "parity": figures})
             manifests.write(target, manifest)
-            _place(target, models / name)
+            cache.place(target, models / name)
     return manifest
 
 
@@ -321,62 +316,3 @@ def _copy_tokenizer(transformers: Any, folder: Path, target: Path) -> None:
 def _weights_hash(folder: Path) -> str:
     weights = sorted(folder.glob("*.safetensors"))
     return manifests.sha256(weights[0]) if weights else ""
-
-
-def _version() -> str:
-    try:
-        return version("etalage")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-@contextmanager
-def _writing(models: Path, name: str) -> Iterator[None]:
-    """Hold the lock of a model, alone; waits for who holds it."""
-    with ExitStack() as stack:
-        try:
-            models.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(open(models / f".{name}.lock", "a", encoding="ascii"))
-        except OSError as error:
-            raise ConfigError(
-                "the model cache cannot be written", value=f"{models} ({error.strerror})", remedy="Set ETALAGE_MODELS."
-            ) from None
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _reading(models: Path, name: str) -> Iterator[None]:
-    """Hold the lock of a model with other readers; a cache that was never exported into, or cannot change, has none."""
-    with ExitStack() as stack:
-        try:
-            lock = stack.enter_context(open(models / f".{name}.lock", encoding="ascii"))
-        except OSError:
-            pass
-        else:
-            fcntl.flock(lock, fcntl.LOCK_SH)
-        yield
-
-
-@contextmanager
-def _fresh(models: Path, name: str) -> Iterator[Path]:
-    """An empty folder beside the models, gone afterwards unless it was placed; also removes what a kill left over."""
-    for left in models.glob(f".{name}.new-*"):
-        shutil.rmtree(left)
-    target = models / f".{name}.new-{os.getpid()}"
-    target.mkdir()
-    try:
-        yield target
-    finally:
-        shutil.rmtree(target, ignore_errors=True)
-
-
-def _place(folder: Path, final: Path) -> None:
-    """Give a complete folder its name, in place of what has it now."""
-    if final.exists():
-        old = folder.with_name(f"{folder.name}-old")
-        final.rename(old)
-        folder.rename(final)
-        shutil.rmtree(old)
-    else:
-        folder.rename(final)

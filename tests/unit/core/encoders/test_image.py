@@ -267,7 +267,7 @@ def test_a_changed_byte_is_found(models: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ModelError, match=r"not what was added: .*model.onnx: SHA-256"):
+    with pytest.raises(ModelError, match=r"not what was put there: .*model.onnx: SHA-256"):
         image.load(models, "tiny")
     path.unlink()
     with pytest.raises(ModelError, match="cannot be read.*Add the model"):

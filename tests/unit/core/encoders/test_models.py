@@ -53,7 +53,7 @@ def test_a_changed_byte_is_found(cache: Path, file: str) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ModelError, match=rf"not what was exported: .*{file}: SHA-256.*etalage models export"):
+    with pytest.raises(ModelError, match=rf"not what was put there: .*{file}: SHA-256.*etalage models export"):
         models.load(cache, "tiny")
 
 
@@ -156,7 +156,7 @@ def test_a_pull_of_an_exported_folder_copies_and_checks_it(exported: Path, tmp_p
     assert encoder.fingerprint == original.fingerprint
     np.testing.assert_array_equal(encoder.encode_query("red shoe"), original.encode_query("red shoe"))
     (folder / MODEL).write_bytes(b"")
-    with pytest.raises(ModelError, match="not what was exported"):
+    with pytest.raises(ModelError, match="not what was put there"):
         models.pull(str(folder), models=tmp_path / "models", name="mine")
     assert models.load(tmp_path / "models", "mine").fingerprint == original.fingerprint
 
