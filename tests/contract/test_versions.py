@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from opensearch.engine import SearchEngine
 Make = Callable[..., Document]
 NOW = 1_790_000_000_000
 """Milliseconds since 1970."""
+
+BASES = count(NOW + 1000, 10)
+"""Each example lies above those before it, whose removals are remembered."""
 
 
 @pytest.fixture
@@ -76,9 +80,7 @@ def test_updates_in_any_order_end_alike(
     order.shuffle(unique)
     for id in "ab":
         engine.delete(generation, [id])
-    base = NOW + len(titles.__name__)
-    # Each example above those before it, whose removals are remembered.
-    test_updates_in_any_order_end_alike.base = base = getattr(test_updates_in_any_order_end_alike, "base", base) + 10  # type: ignore[attr-defined]
+    base = next(BASES)
     for (id, version), gone in unique:
         if gone:
             engine.delete(generation, [id], version=base + version)
