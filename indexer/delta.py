@@ -116,8 +116,8 @@ def apply(
     applied = Applied([Result(one.id, "") for one in changes])
     for some in _rounds(changes):
         _apply(engine, encoder, targets, {at: changes[at] for at in some}, applied, looks)
-    for target in targets:
-        engine.refresh(target.name)
+    # One that is built is refreshed when it is whole.
+    engine.refresh(targets[0].name)
     written = [one.id for one in applied.results if one.result not in ("refused", "stale")]
     if written:
         engine.jobs.exhume(index, max(one.version for one in changes), written)
@@ -144,7 +144,9 @@ def _verify(serving: Generation, encoder: Encoder, looks: Looks | None, changes:
         was = spec.model if spec.fingerprint != encoder.fingerprint else spec.model_image
         name = "ETALAGE_TEXT_MODEL" if was == spec.model else "ETALAGE_IMAGE_MODEL"
         raise FingerprintMismatch(
-            "the index was built with another encoder", value=was, remedy=f"Set {name} to it, or index a whole feed again."
+            "the index was built with another encoder",
+            value=was,
+            remedy=f"Set {name} to it, or index a whole feed again.",
         )
 
 
@@ -223,12 +225,15 @@ def _entry(change: Change, stored: Mapping[str, Any] | None, serving: Generation
     return Entry(documents.source(Product(**merged)), vector, change.version, keep_image=keep)
 
 
+def _fields(entry: Entry) -> dict[str, Any]:
+    """The fields of a product whose source was made from them."""
+    return {name: entry.source[name] for name in entry.source if name in NAMES} | {"vec_image": tuple(entry.image)}
+
+
 def redrive(
     engine: SearchEngine, encoder: Encoder, index: str, letters: Iterable[Letter], looks: Looks | None = None
 ) -> Applied:
     """Write products again that the engine refused, as they were then; those that it takes are no longer kept."""
     entries = [(one, staging.unpacked(one.payload, one.moment)[0]) for one in letters]
-    changes = [
-        Change(Op.UPSERT, {**entry.source, "vec_image": tuple(entry.image)}, letter.moment) for letter, entry in entries
-    ]
+    changes = [Change(Op.UPSERT, _fields(entry), letter.moment) for letter, entry in entries]
     return apply(engine, encoder, index, changes, looks)

@@ -140,7 +140,8 @@ class _Zip:
         except BadPicture:
             raise
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
-            raise BadPicture(f"the archive's file is damaged ({error})") from None
+            # Damaged, or the disk is: either way there is no picture to be had.
+            raise BadPicture(f"the archive's file cannot be read ({error})") from None
 
     def close(self) -> None:
         self._zip.close()

@@ -11,7 +11,7 @@ from etalage.core.encoders.manifest import MANIFEST
 from etalage.core.errors import ConfigError, FingerprintMismatch, ModelNotFound, QueryError
 from etalage.core.settings import Settings
 from indexer import pictures
-from opensearch.engine import Generation, SearchEngine
+from opensearch.engine import Generation, IndexSpec, SearchEngine
 from ranker.search import Answer, Ask, Searcher
 from workers import parts
 
@@ -44,12 +44,7 @@ class Vision:
         spec = self._serving().spec
         if not spec.dim_image:
             raise self._without_pictures()
-        if spec.fingerprint_image != self._encoder.fingerprint:
-            raise FingerprintMismatch(
-                "the pictures of the index were encoded by another model",
-                value=f"{spec.model_image or 'vectors of the feed'}, this one is {self._encoder.name}",
-                remedy="Set ETALAGE_IMAGE_MODEL to it, or index again with --full.",
-            )
+        self._same_model(spec)
         try:
             found = pictures.decode(data)
         except pictures.BadPicture as error:
@@ -57,6 +52,14 @@ class Vision:
                 f"the picture cannot be used: {error}", remedy="Send a JPEG, PNG or WebP picture."
             ) from None
         return tuple(self._encoder.encode_one(found.image).tolist())
+
+    def _same_model(self, spec: IndexSpec) -> None:
+        if spec.fingerprint_image != self._encoder.fingerprint:
+            raise FingerprintMismatch(
+                "the pictures of the index were encoded by another model",
+                value=f"{spec.model_image or 'vectors of the feed'}, this one is {self._encoder.name}",
+                remedy="Set ETALAGE_IMAGE_MODEL to it, or index again with --full.",
+            )
 
     def words(self, text: str, encoder: Encoder | None) -> tuple[float, ...]:
         """A text as a vector among those of pictures: by the text encoder that shares the space of the image model, else by what
@@ -75,8 +78,8 @@ class Vision:
         if encoder is None:
             raise ModelNotFound("the text encoder is missing", remedy="See `etalage doctor`.")
         vector = encoder.encode_query(text)
-        paired = self._encoder.paired_text if self._settings.image_model else None
-        if paired == encoder.name and encoder.dim == spec.dim_image:
+        if self._settings.image_model and self._encoder.paired_text == encoder.name:
+            self._same_model(spec)
             return tuple(vector.tolist())
         aligned = self._alignment()
         aligned.check(spec.fingerprint, spec.fingerprint_image, spec.dim_image)

@@ -53,6 +53,12 @@ def index(
     if delta and (dry_run or full):
         raise ConfigError("--delta goes without --dry-run and --full", remedy="Leave one of them out.")
     settings = settings_of(home, index)
+    if pictures is not None and not settings.image_model:
+        raise ConfigError(
+            "--pictures needs an image model",
+            value=pictures,
+            remedy="Set ETALAGE_IMAGE_MODEL; see `etalage models add`.",
+        )
     options = coordinate.options_of(
         settings, file, pictures, overrides=overrides(mapping or []), max_bad=max_bad, full=full, force=force
     )

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from etalage.core.errors import EngineError, EtalageError
 from etalage.core.settings import Settings
 from ranker import rerank
@@ -13,17 +15,20 @@ from workers import parts
 
 
 def plain(record: Any) -> dict[str, Any]:
-    """A dataclass as JSON values."""
+    """A dataclass or a manifest as JSON values."""
+    if isinstance(record, BaseModel):
+        return record.model_dump(mode="json")
     return asdict(record) if is_dataclass(record) and not isinstance(record, type) else dict(record)
 
 
 def run(settings: Settings) -> list[dict[str, Any]]:
-    """`{part, ok, detail}` for the home, engine, index, encoder, ranker, completions and broker."""
+    """`{part, ok, detail}` for the home, engine, index, encoders, ranker, completions and broker."""
     checks: dict[str, Callable[[], str]] = {
         "home": lambda: _home(settings),
         "engine": lambda: _engine(settings),
         "index": lambda: _index(settings),
         "encoder": lambda: _encoder(settings),
+        "pictures": lambda: _pictures(settings),
         "ranker": lambda: _ranker(settings),
         "completions": lambda: _completions(settings),
         "broker": lambda: _broker(settings),
@@ -59,6 +64,13 @@ def _index(settings: Settings) -> str:
         return f"{serving.name}, {engine.count(serving.name):,} products, encoded by {serving.spec.model}"
     finally:
         engine.close()
+
+
+def _pictures(settings: Settings) -> str:
+    encoder = parts.image_encoder_of(settings)
+    if encoder is None:
+        return "no image model is set (ETALAGE_IMAGE_MODEL)"
+    return f"{encoder.name}, {encoder.dim} dimensions, fingerprint {encoder.fingerprint}"
 
 
 def _encoder(settings: Settings) -> str:

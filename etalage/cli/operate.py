@@ -178,13 +178,16 @@ def _three(given: str) -> tuple[float, ...]:
 def models_list(home: Home = None, json: Json = False) -> None:
     """Models in the cache."""
     settings = settings_of(home)
-    found = encoders.available(settings.models)
+    found, pictures = encoders.available(settings.models), image.available(settings.models)
     if json:
-        print_json({"models": [checks.plain(one) for one in found], "folder": str(settings.models)})
+        texts, images = ([checks.plain(one) for one in ones] for ones in (found, pictures))
+        print_json({"models": texts, "image_models": images, "folder": str(settings.models)})
         return
-    table = Table("name", "dim", "tokens", "source", box=None)
+    table = Table("name", "of", "dim", "input", "source", box=None)
     for one in found:
-        table.add_row(one.name, str(one.dim), str(one.max_length), one.source)
+        table.add_row(one.name, "texts", str(one.dim), f"{one.max_length} tokens", one.source)
+    for other in pictures:
+        table.add_row(other.name, "pictures", str(other.dim), f"{other.preprocessing.crop} pixels", other.source)
     out.print(table)
     err.print(f"in {settings.models}")
 

@@ -113,7 +113,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction, durable when the block ends, undone when it raises.
+        """A write transaction, durable after the `with` block, rolled back by an exception in it.
 
         Raises:
             EngineTimeout: another process kept the database locked for longer than the patience.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +20,7 @@ import pytest
 import urllib3
 
 from etalage.core.encoders import Encoder, models
+from etalage.core.encoders import sources as weights
 from etalage.core.records import Document, Floats
 from etalage.core.settings import Settings, load
 from etalage.demo import make_shop, write_feed
@@ -96,6 +99,21 @@ def interleaved(
 @pytest.fixture(scope="session")
 def encoder() -> Encoder:
     return models.ensure(load())
+
+
+@pytest.fixture(scope="session")
+def fp32_model(encoder: Encoder) -> tuple[Any, Any, Any]:
+    """torch, and tokenizer and fp32 model that the encoder was made from: the peer of its int8 model."""
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    if encoder.name != weights.DEFAULT or importlib.util.find_spec(weights.PACKAGED[weights.DEFAULT]) is None:
+        pytest.skip("the fp32 model is not installed (extra `train`)")
+    folder = weights.resolve(weights.DEFAULT).folder
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        transformers.utils.logging.disable_progress_bar()
+        tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        model = transformers.AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32).eval()
+    return torch, tokenizer, model
 
 
 @pytest.fixture(scope="session")

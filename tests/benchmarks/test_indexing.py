@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import itertools
 import shutil
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,7 +21,6 @@ import pytest
 
 from etalage.core import onnx
 from etalage.core.encoders import Encoder, image
-from etalage.core.encoders import sources as weights
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.encoders.image_manifest import Preprocessing
 from etalage.core.encoders.manifest import MODEL
@@ -275,18 +272,10 @@ def test_resident_memory(
     note("resident_memory", int(told.stdout) / 1024, peer / 2**20, "MiB")
 
 
-def test_encode_passages(benchmark: Any, encoder: Encoder, passages: Sequence[str]) -> None:
+def test_encode_passages(benchmark: Any, encoder: Encoder, passages: Sequence[str], fp32_model: Any) -> None:
     """The int8 encoder beside the fp32 model in torch, each on two threads; the peer takes batches of 32 texts of like
     length, as sentence-transformers does. The target is twice its speed."""
-    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
-    if encoder.name != weights.DEFAULT or importlib.util.find_spec(weights.PACKAGED[weights.DEFAULT]) is None:
-        pytest.skip("the fp32 model is not installed (extra `train`)")
-    folder = weights.resolve(weights.DEFAULT).folder
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        transformers.utils.logging.disable_progress_bar()
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-        model = transformers.AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32).eval()
+    torch, tokenizer, model = fp32_model
 
     def int8(texts: Sequence[str]) -> Floats:
         return encoder.encode(texts, kind="passage")

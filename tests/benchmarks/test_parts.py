@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import warnings
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
@@ -20,7 +18,6 @@ from autocomplete import index
 from autocomplete.complete import Completer
 from autocomplete.querylog import Entry
 from etalage.core.encoders import Encoder
-from etalage.core.encoders import sources as weights
 from etalage.core.records import Floats
 from etalage.core.settings import Settings
 from etalage.core.text import stems
@@ -109,17 +106,9 @@ def test_complete(benchmark: Any, sources: list[dict[str, Any]], node_url: str, 
     note("complete", p50(ours), p50(peer))
 
 
-def test_encode_query(benchmark: Any, encoder: Encoder, queries: Iterator[str]) -> None:
+def test_encode_query(benchmark: Any, encoder: Encoder, queries: Iterator[str], fp32_model: Any) -> None:
     """The int8 encoder beside the fp32 model that it was made from, in torch, each on one thread."""
-    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
-    if encoder.name != weights.DEFAULT or importlib.util.find_spec(weights.PACKAGED[weights.DEFAULT]) is None:
-        pytest.skip("the fp32 model is not installed (extra `train`)")
-    folder = weights.resolve(weights.DEFAULT).folder
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        transformers.utils.logging.disable_progress_bar()
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-        model = transformers.AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32).eval()
+    torch, tokenizer, model = fp32_model
 
     def fp32(query: str) -> Floats:
         with torch.inference_mode():

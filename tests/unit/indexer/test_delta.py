@@ -200,7 +200,7 @@ def test_a_generation_that_is_built_gets_them_too(shop: Shop) -> None:
 
 
 def test_refused_products_are_kept_until_they_are_taken(shop: Shop) -> None:
-    shop.end(shop.plan([*ROWS, {"id": "x", "title": "bad thing"}], max_bad="1"))
+    shop.end(shop.plan([*ROWS, {"id": "x", "title": "bad thing", "created_at": "2026-01-02"}], max_bad="1"))
     (letter,) = shop.engine.jobs.letters("shop")
     assert (letter.id, "finite" in letter.reason) == ("x", True)
     assert [one.result for one in delta.redrive(shop.engine, shop.encoder, "shop", [letter]).results] == ["refused"]
@@ -208,6 +208,8 @@ def test_refused_products_are_kept_until_they_are_taken(shop: Shop) -> None:
     shop.encoder.encode = HashingEncoder().encode  # type: ignore[method-assign]
     assert [one.result for one in delta.redrive(shop.engine, shop.encoder, "shop", [letter]).results] == ["created"]
     assert (list(shop.engine.jobs.letters("shop")), shop.found("bad thing")) == ([], ["x"])
+    source = shop.source("x")
+    assert source is not None and source["created_at"].startswith("2026-01-02") and source["created"] > 20_000
 
 
 def test_without_an_index_they_are_refused(tmp_path: Path) -> None:

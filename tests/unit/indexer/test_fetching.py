@@ -5,10 +5,8 @@ from __future__ import annotations
 import http.server
 import io
 import ipaddress
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from PIL import Image
 
 from indexer import fetching
@@ -372,15 +371,10 @@ def test_proxies_of_the_environment_are_not_used(shop: Shop, monkeypatch: pytest
 
 
 def test_the_certificate_must_be_of_the_host_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl to make a certificate")
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    names = ["-subj", "/CN=cdn.example", "-addext", "subjectAltName=DNS:cdn.example", "-days", "2"]
-    subprocess.run([*command, *names, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    authority, certificate = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    authority.issue_cert("cdn.example").configure_cert(context)
     shop = Shop(context)
     try:
         shop.answers["/p.png"] = answer()

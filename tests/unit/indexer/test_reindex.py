@@ -13,6 +13,7 @@ import pytest
 from etalage.core.encoders import Floats, Kind
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.errors import CatalogError, ConfigError, EngineTimeout, ModelError, ReindexIncomplete
+from etalage.core.records import Document
 from etalage.core.settings import load
 from indexer import reindex, staging
 from indexer.reindex import Options
@@ -357,3 +358,28 @@ def test_two_indexes_in_one_home_do_not_meet(shop: Shop) -> None:
     shop.index(ROWS[:1])
     assert shop.served() == ["p0"]
     assert shop.engine.candidates("second", Request("", size=10)).total == 6
+
+
+# the gate's count
+def test_a_product_that_went_missing_keeps_the_old_generation(shop: Shop) -> None:
+    shop.index(ROWS)
+    job = shop.plan([*ROWS, {"id": "n", "title": "new hat"}], full=True)
+    shop.work(job)
+    shop.engine.delete(job.generation, ["p3"])
+    with pytest.raises(ReindexIncomplete, match="lacks 1 products and has 0 too many"):
+        reindex.finish(shop.engine, job)
+    assert shop.served() == ALL and shop.generations == [("shop-000001", True)]
+
+
+def test_a_product_that_should_have_gone_keeps_the_old_generation(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.index(ROWS)
+    job = shop.plan(ROWS, full=True)
+    shop.work(job)
+    (stray,) = shop.engine.get("shop-000001", ["p0"]).values()
+    shop.engine.write(job.generation, [Document("stray", {**stray, "id": "stray"}, "c", "e")])
+    monkeypatch.setattr(shop.engine, "delete", lambda *_, **__: 0)
+    with pytest.raises(ReindexIncomplete, match="lacks 0 products and has 1 too many"):
+        reindex.finish(shop.engine, job)
+    assert shop.served() == ALL

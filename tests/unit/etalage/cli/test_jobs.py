@@ -11,6 +11,7 @@ from etalage.core.settings import load
 from opensearch.embedded import EmbeddedEngine
 from opensearch.jobs import Job, JobState
 
+from ....towers import SIDE, write_model
 from .conftest import GOOD, Run, process, refused
 
 
@@ -131,3 +132,19 @@ def test_refused_products_are_listed_and_dropped(etalage: Run, home: Path, engin
     assert "too large" in etalage("dead-letters", home=home).stdout.decode()
     assert etalage("dead-letters", "drop", "x", "--json", home=home).document == {"dropped": 1}
     assert etalage("dead-letters", "retry", "--json", home=home).document == {"results": []}
+
+
+def test_pictures_need_an_image_model(etalage: Run, home: Path, tmp_path: Path) -> None:
+    result = etalage("index", tmp_path / "good.csv", "--pictures", tmp_path, "--json", home=home)
+    refused(result, "config_error", "--pictures needs an image model", "etalage models add", code=2)
+
+
+def test_image_models_are_added_and_listed(etalage: Run, tmp_path: Path) -> None:
+    tower = write_model(tmp_path / "tower.onnx")
+    given = {"ETALAGE_MODELS": str(tmp_path / "models")}
+    made = etalage("models", "add", tower, "--size", SIDE, "--crop", SIDE, "--json", **given)
+    assert (made.code, made.document["name"], made.document["dim"]) == (0, "tower", 6)
+    listed = etalage("models", "list", "--json", **given).document
+    assert ([one["name"] for one in listed["image_models"]], listed["models"]) == (["tower"], [])
+    assert "pictures" in etalage("models", "list", **given).stdout.decode()
+    refused(etalage("models", "add", tower, "--mean", "a,b,c", "--json", **given), "config_error", "a,b,c", code=2)

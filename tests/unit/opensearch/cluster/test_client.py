@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
+import trustme
 from pydantic import SecretStr
 
 from etalage.core.errors import ConfigError, EngineError, EngineTimeout, EngineUnavailable
@@ -63,6 +66,11 @@ class Server:
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
     def close(self) -> None:
         self.release.set()
@@ -217,6 +225,23 @@ def test_a_plain_server_behind_https_is_no_trusted_connection(server: Server, co
         ask(connect(server.url.replace("http:", "https:")))
     assert caught.value.value == server.url.replace("http:", "https:")
     assert caught.value.remedy
+
+
+def test_a_node_behind_tls_is_asked_when_it_can_be_trusted(
+    server: Server, connect: Callable[..., Client], ask: Ask, tmp_path: Path
+) -> None:
+    authority, bundle = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server.secure(context)
+    assert ask(connect(server.url, opensearch_ca=bundle)) == {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # urllib3 warns of what was asked for
+        assert ask(connect(server.url, opensearch_verify=False)) == {}
+    with pytest.raises(EngineError, match="no trusted connection") as caught:
+        ask(connect(server.url))
+    assert "ETALAGE_OPENSEARCH_CA" in caught.value.remedy
 
 
 def test_a_missing_certificate_file_is_told(connect: Callable[..., Client], ask: Ask, tmp_path: Path) -> None:

@@ -99,6 +99,15 @@ def test_other_numbers_leave_the_other_files_as_they_are(engine: EmbeddedEngine)
     assert (folder / str(read_current(folder)["name"]) / "postings-rows.npy").stat().st_nlink == 1  # type: ignore[index]
 
 
+def test_other_letters_are_more_than_other_numbers(engine: EmbeddedEngine) -> None:
+    """The same terms and vector, but another title to show."""
+    folder = fill(engine, *SHOP)
+    before = files(folder)["postings-rows.npy"]
+    fill(engine, document("e", "RED Lamp", (0.6, 0.8), price=2000, stock=7))
+    assert opened(folder).catalog.titles[4] == "RED Lamp"
+    assert files(folder)["postings-rows.npy"] == before
+
+
 def test_there_is_no_manifest_before_the_first(tmp_path: Path) -> None:
     assert read_current(tmp_path) is None
 
