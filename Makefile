@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BASE ?= python3
 
-.PHONY: demo test check bench fuzz kill node starter install parts clean
+.PHONY: demo test check bench fuzz kill node starter tower install parts clean
 
 demo: install  ## Make a sample shop, index it, train, complete, measure
 	$(VENV)/bin/etalage demo
@@ -30,6 +30,9 @@ node: install  ## Assemble and start a local OpenSearch node
 
 starter: install  ## Train the packaged starter ranker anew
 	$(PYTHON) -m etalage.demo.starter
+
+tower: install  ## Train the sample shop's image tower anew
+	$(PYTHON) -m etalage.demo.tower
 
 install: $(VENV)/.installed
 

@@ -15,7 +15,7 @@ from ranker import rerank
 from ranker.filters import parse_filters, parse_sort
 from ranker.search import Answer, Ask, Searcher
 from ranker.training import judgments
-from ranker.training.report import Plan, train
+from ranker.training.report import train
 from workers import behaviour, coordinate, parts
 
 
@@ -78,14 +78,9 @@ class Shop:
     ) -> dict[str, Any]:
         """Train the ranker on judged queries; returns and raises as `ranker.training.report.train`."""
         judged = judgments.read(Path(qrels))
-        plan = Plan(
-            window=self.settings.candidates,
-            neighbours=self.settings.neighbours,
-            minutes=minutes,
-            seed=seed,
-            force=force,
-            trained_on=f"{Path(qrels).name} ({judged.digest})",
-            before=rerank.load(self.settings.home),
+        before = rerank.load(self.settings.home)
+        plan = parts.plan_of(
+            self.settings, judged, Path(qrels).name, minutes=minutes, seed=seed, force=force, before=before
         )
         encoder = parts.encoder_of(self.settings)
         report = train(self.engine, self.settings.index, encoder, judged, self.settings.home / "rankers", plan)

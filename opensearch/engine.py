@@ -151,7 +151,7 @@ class Request:
     that order. `start` and `size` cut the window. With `Lists.LEXICAL` or `VECTOR` only that list is brought. Query terms
     are alternatives (OR). `vector_field` is what `vector` is compared with, `vec_text` or `vec_image`. With `shop`, its query
     decides what matches and in which order, and `text` only gives the scores of the fields (`Candidates.lexical` and
-    `fields`). `timeout` is how many seconds the answer may take.
+    `fields`). `timeout` is how many seconds the answer may take. `pictures` also brings the candidates' image vectors.
     """
 
     text: str
@@ -167,6 +167,7 @@ class Request:
     vector_field: str = "vec_text"
     shop: Shop | None = None
     timeout: float | None = None
+    pictures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,9 @@ class Candidates:
         total: lexical matches ∪ k nearest, under the filters.
         facets: name → [(value, count)], most frequent first, ties by value.
         aggregations: what `Shop.aggregations` gave, as a node answers.
-        generation: the generation that answered.
+        generation: the generation that answered, and what it was built with (`spec`).
+        pictures: int8 [n, dim_image], the stored image vectors where they were asked for, zero rows where there is none; else
+            [n, 0].
     """
 
     ids: list[str]
@@ -196,9 +199,11 @@ class Candidates:
     titles: list[str]
     total: int
     generation: str
+    spec: IndexSpec
     facets: Mapping[str, list[tuple[str, int]]] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     aggregations: Mapping[str, Any] = field(default_factory=dict)
+    pictures: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros((0, 0), np.int8))
 
 
 class SearchEngine(ABC):

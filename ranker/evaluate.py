@@ -19,6 +19,7 @@ from ranker import features, metrics, retrieve
 from ranker.query import Query, understand
 from ranker.rerank import Ranker
 from ranker.search import Numbers, by_score, final_scores
+from ranker.sight import Sight
 from ranker.training.judgments import Judgments, Qrels
 
 ARMS: Final = ("bm25", "vector", "hybrid", "ranked")
@@ -41,6 +42,7 @@ class Evaluator:
     Args:
         encoder: None leaves `vector`, `hybrid` and `ranked` out; `reason` says why.
         ranker: None leaves `ranked` out.
+        sight: compares words with pictures, for `ranked`.
         reasons: arm → why it cannot run.
     """
 
@@ -51,16 +53,17 @@ class Evaluator:
         encoder: Encoder | None,
         ranker: Ranker | None,
         *,
+        sight: Sight | None = None,
         window: int = 200,
         neighbours: int = 100,
         reasons: Mapping[str, str] | None = None,
     ) -> None:
-        self.engine, self.index, self.encoder, self.ranker = engine, index, encoder, ranker
+        self.engine, self.index, self.encoder, self.ranker, self.sight = engine, index, encoder, ranker, sight
         self.window, self.neighbours = window, neighbours
         self.reasons = dict(reasons or {})
         serving = engine.serving(index)
         if serving is not None and encoder is not None:
-            retrieve.verify(serving, encoder)
+            retrieve.verify(index, serving.spec, encoder)
 
     def evaluate(
         self, judgments: Judgments, *, judged_only: bool = False, allow_overlap: bool = False, run: Path | None = None
@@ -117,7 +120,9 @@ class Evaluator:
     def _run(self, arm: str, query: Query, only: list[str] | None) -> list[tuple[str, float]]:
         """One arm's ranked (id, score), best first, at most `_DEPTH` unless `only` lists what to order."""
         vector = None if arm == "bm25" else self._encode(query)
-        retrieved = retrieve.candidates(self.engine, self.index, query, self._request(arm, query, vector, only))
+        request = self._request(arm, query, vector, only)
+        sight = self.sight if arm == "ranked" else None
+        retrieved = retrieve.candidates(self.engine, self.index, query, request, sight)
         found = retrieved.candidates
         order: list[tuple[str, float]]
         if arm == "bm25":

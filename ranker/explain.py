@@ -16,8 +16,8 @@ from ranker.retrieve import Retrieved
 
 
 def parts(retrieved: Retrieved, scores: Floats | None, rows: Sequence[int]) -> list[dict[str, Any]]:
-    """The parts of some candidates' scores: BM25 (combined and of each field that matched), cosine, rank in each list
-    (0: not in it), the fused score, and the ranker's (None where it was not asked)."""
+    """The parts of some candidates' scores: BM25 (combined and of each field that matched), cosine, how well the
+    picture fits the words (0 where they are not compared), rank in each list (0: not in it), the fused score, and the ranker's (None where it was not asked)."""
     found = retrieved.candidates
     lexical = fuse.ranks(found.lexical, found.lexical > 0).tolist()
     vector = fuse.ranks(retrieved.cosines, found.near).tolist()
@@ -29,6 +29,7 @@ def parts(retrieved: Retrieved, scores: Floats | None, rows: Sequence[int]) -> l
                 name: round(float(value), 4) for name, value in zip(names, found.fields[row], strict=True) if value
             },
             "cosine": round(float(retrieved.cosines[row]), 4),
+            "looks": round(float(retrieved.looks[row]), 4),
             "rank": {"bm25": lexical[row], "vector": vector[row]},
             "fused": round(float(retrieved.fused[row]), 4),
             "ranker": None if scores is None or row >= len(scores) else round(float(scores[row]), 4),

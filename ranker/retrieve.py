@@ -11,9 +11,10 @@ import numpy as np
 from etalage.core.encoders import Encoder
 from etalage.core.errors import FingerprintMismatch
 from etalage.core.records import Floats, cosine
-from opensearch.engine import Candidates, Generation, Lists, Request, SearchEngine, Shop
+from opensearch.engine import Candidates, IndexSpec, Lists, Request, SearchEngine, Shop
 from ranker import fuse
 from ranker.query import Query
+from ranker.sight import Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,14 @@ class Retrieved:
         candidates: what the engine answered.
         cosines: float32 [n], cosine with the query, 0 without a vector.
         fused: float32 [n], the hybrid score.
+        looks: float32 [n], cosine of the words with the picture, 0 where either is missing.
     """
 
     query: Query
     candidates: Candidates
     cosines: Floats
     fused: Floats
+    looks: Floats
 
     def first(self, size: int) -> Retrieved:
         """The first `size` candidates alone, fused among themselves."""
@@ -43,28 +46,33 @@ class Retrieved:
             vectors=found.vectors[:size],
             records=found.records[:size],
             titles=found.titles[:size],
+            pictures=found.pictures[:size],
         )
-        return fuse_candidates(self.query, cut, self.cosines[:size])
+        return fuse_candidates(self.query, cut, self.cosines[:size], self.looks[:size])
 
 
-def verify(generation: Generation, encoder: Encoder) -> None:
-    """Raise FingerprintMismatch when a generation's vectors come from another encoder."""
-    if generation.spec.fingerprint != encoder.fingerprint:
+def verify(index: str, spec: IndexSpec, encoder: Encoder) -> None:
+    """Raise FingerprintMismatch when an index's vectors come from another encoder."""
+    if spec.fingerprint != encoder.fingerprint:
         raise FingerprintMismatch(
-            f"the index was encoded by {generation.spec.model} ({generation.spec.fingerprint}), queries by"
-            f" {encoder.name} ({encoder.fingerprint})",
-            value=generation.index,
+            f"the index was encoded by {spec.model} ({spec.fingerprint}), queries by {encoder.name} ({encoder.fingerprint})",
+            value=index,
             remedy="Index the catalog again with `etalage index FILE`, or set ETALAGE_TEXT_MODEL back.",
         )
 
 
-def candidates(engine: SearchEngine, index: str, query: Query, request: Request) -> Retrieved:
-    """Answer `request`, then compute cosines and the fused score."""
+def candidates(
+    engine: SearchEngine, index: str, query: Query, request: Request, sight: Sight | None = None
+) -> Retrieved:
+    """Answer `request`, then compute cosines and the fused score; with `sight`, words are compared with pictures too."""
     if query.number and request.lists is Lists.BOTH:
         request = replace(request, shop=numbered(query, request.shop))
-    found = engine.candidates(index, request)
-    cosines = found.lexical * 0 if request.vector is None else cosine(request.vector, found.vectors)
-    return fuse_candidates(query, found, cosines)
+    words = request.vector if request.vector_field == "vec_text" else None
+    found = engine.candidates(index, replace(request, pictures=sight is not None and words is not None))
+    none = np.zeros(len(found.ids), np.float32)
+    cosines = none if request.vector is None else cosine(request.vector, found.vectors)
+    seen = None if sight is None or words is None else sight.seen(found.spec, words)
+    return fuse_candidates(query, found, cosines, none if seen is None else cosine(seen, found.pictures))
 
 
 def numbered(query: Query, shop: Shop | None) -> Shop:
@@ -75,7 +83,7 @@ def numbered(query: Query, shop: Shop | None) -> Shop:
     return replace(shop or Shop(whole), query={"bool": {"should": alternatives, "minimum_should_match": 1}})
 
 
-def fuse_candidates(query: Query, found: Candidates, cosines: Floats) -> Retrieved:
+def fuse_candidates(query: Query, found: Candidates, cosines: Floats, looks: Floats) -> Retrieved:
     """Candidates with their cosines and the hybrid score."""
     encoded = np.any(found.vectors, axis=1) & bool(cosines.any())
-    return Retrieved(query, found, cosines, fuse.hybrid(found.lexical, cosines, encoded))
+    return Retrieved(query, found, cosines, fuse.hybrid(found.lexical, cosines, encoded), looks)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from etalage.core.encoders import Encoder
-from etalage.core.errors import EngineError, ModelError, QueryError
+from etalage.core.errors import ModelError, QueryError
 from etalage.core.records import Floats
 from etalage.core.text import compact, token_id
 from opensearch import fields
@@ -21,6 +21,7 @@ from ranker import explain, features, retrieve
 from ranker.query import Query, understand
 from ranker.rerank import Ranker
 from ranker.retrieve import Retrieved
+from ranker.sight import Sight
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ class Searcher:
     Args:
         encoder: of the index's vectors; None searches by words only (`degraded: ["vectors"]`).
         ranker: None keeps the fused order (`degraded: ["rerank"]`).
+        sight: compares words with pictures; None does without.
         window: candidates that are re-ranked.
         neighbours: vector neighbours among them (k).
     """
@@ -115,12 +117,12 @@ class Searcher:
         encoder: Encoder | None,
         ranker: Ranker | None,
         *,
+        sight: Sight | None = None,
         window: int = 200,
         neighbours: int = 100,
     ) -> None:
-        self.engine, self.index, self.encoder, self.ranker = engine, index, encoder, ranker
+        self.engine, self.index, self.encoder, self.ranker, self.sight = engine, index, encoder, ranker, sight
         self.window, self.neighbours = window, neighbours
-        self._verified: set[str] = set()
 
     def search(self, ask: Ask) -> Answer:
         """Answer a search.
@@ -189,20 +191,13 @@ class Searcher:
             shop=ask.shop,
             timeout=ask.left(),
         )
-        retrieved = retrieve.candidates(self.engine, self.index, query, request)
+        retrieved = retrieve.candidates(self.engine, self.index, query, request, self.sight)
         if ask.sort is not None and vector is not None and not retrieved.candidates.total:
-            retrieved = retrieve.candidates(self.engine, self.index, query, replace(request, lists=Lists.BOTH))
-        self._verify(retrieved.candidates.generation)
+            both = replace(request, lists=Lists.BOTH)
+            retrieved = retrieve.candidates(self.engine, self.index, query, both, self.sight)
+        if self.encoder is not None:
+            retrieve.verify(self.index, retrieved.candidates.spec, self.encoder)
         return retrieved
-
-    def _verify(self, generation: str) -> None:
-        if self.encoder is None or generation in self._verified:
-            return
-        serving = next((one for one in self.engine.generations(self.index) if one.name == generation), None)
-        if serving is None:
-            raise EngineError("the index changed during the search", value=generation, remedy="Search again.")
-        retrieve.verify(serving, self.encoder)
-        self._verified.add(generation)
 
     def _rank(
         self, ask: Ask, head: Retrieved, degraded: list[str], clock: Clock

@@ -83,6 +83,7 @@ class RecordingEngine(SearchEngine):
             [SOURCES[one]["title"] for one in ids],
             2,
             f"{index}-000001",
+            self.generations(index)[0].spec,
             aggregations={name: {"value": 1} for name in (request.shop.aggregations if request.shop else {})},
         )
 

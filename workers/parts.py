@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autocomplete.complete import Completer
 from etalage.core.encoders import Encoder, image, models
@@ -19,6 +20,9 @@ from ranker import rerank
 from ranker.evaluate import Evaluator
 from ranker.rerank import Ranker
 from ranker.search import Searcher
+from ranker.sight import Sight
+from ranker.training.judgments import Judgments
+from ranker.training.report import Plan
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +88,12 @@ def ranker_of(settings: Settings) -> Ranker | None:
         return None
 
 
+def sight_of(settings: Settings) -> Sight:
+    """What compares words with the pictures of `settings.index`."""
+    pairs = {one.fingerprint: one.paired_text for one in image.available(settings.models) if one.paired_text}
+    return Sight(pairs, settings.home / "alignment" / settings.index)
+
+
 def searcher_of(settings: Settings, engine: SearchEngine) -> Searcher:
     """What answers searches of `settings.index`. Without its encoder it searches by words and says so (`degraded`)."""
     encoder: Encoder | None
@@ -97,6 +107,7 @@ def searcher_of(settings: Settings, engine: SearchEngine) -> Searcher:
         settings.index,
         encoder,
         ranker_of(settings),
+        sight=sight_of(settings),
         window=settings.candidates,
         neighbours=settings.neighbours,
     )
@@ -120,15 +131,32 @@ def evaluator_of(settings: Settings, engine: SearchEngine) -> Evaluator:
         settings.index,
         encoder,
         ranker,
+        sight=sight_of(settings),
         window=settings.candidates,
         neighbours=settings.neighbours,
         reasons=reasons,
     )
 
 
+def plan_of(settings: Settings, judged: Judgments, source: str, **more: Any) -> Plan:
+    """How a ranker for `settings.index` is trained on judgments that are called `source`; `more` as in `Plan`."""
+    return Plan(
+        window=settings.candidates,
+        neighbours=settings.neighbours,
+        trained_on=f"{source} ({judged.digest})",
+        sight=sight_of(settings),
+        **more,
+    )
+
+
 def completions_folder(settings: Settings) -> Path:
     """Where the completions of `settings.index` are kept."""
     return settings.home / "completions" / settings.index
+
+
+def signals_file(settings: Settings) -> Path:
+    """Where the signals of the products of `settings.index` are kept."""
+    return settings.home / "signals" / settings.index
 
 
 def completer_of(settings: Settings) -> Completer:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
-from etalage.core.encoders import Encoder, alignment
+from etalage.core.encoders import Encoder
 from etalage.core.encoders.image import ImageEncoder
-from etalage.core.encoders.manifest import MANIFEST
 from etalage.core.errors import ConfigError, FingerprintMismatch, ModelNotFound, QueryError
 from etalage.core.settings import Settings
 from indexer import pictures
@@ -21,15 +20,17 @@ class Vision:
 
     def __init__(self, settings: Settings, engine: SearchEngine) -> None:
         self._settings, self._engine = settings, engine
-        self._aligned: tuple[int, alignment.Alignment] | None = None
+        self._sight = parts.sight_of(settings)
 
     @cached_property
     def _encoder(self) -> ImageEncoder:
-        encoder = parts.image_encoder_of(self._settings)
+        """The one that is set, else the one that the index was built with."""
+        name = self._settings.image_model or self._serving().spec.model_image
+        encoder = parts.image_encoder_of(self._settings.model_copy(update={"image_model": name}))
         if encoder is None:
             raise ConfigError(
                 "no encoder of pictures is set",
-                remedy="Set ETALAGE_IMAGE_MODEL to the one that the index was built with.",
+                remedy="Set ETALAGE_IMAGE_MODEL to the one that the vectors of the feed come from.",
             )
         return encoder
 
@@ -77,24 +78,13 @@ class Vision:
             raise self._without_pictures()
         if encoder is None:
             raise ModelNotFound("the text encoder is missing", remedy="See `etalage doctor`.")
-        vector = encoder.encode_query(text)
-        if self._settings.image_model and self._encoder.paired_text == encoder.name:
-            self._same_model(spec)
-            return tuple(vector.tolist())
-        aligned = self._alignment()
-        aligned.check(spec.fingerprint, spec.fingerprint_image, spec.dim_image)
-        return tuple(aligned.query(vector).tolist())
-
-    def _alignment(self) -> alignment.Alignment:
-        """The alignment of the home, loaded again when another one was written. Raises ModelNotFound, ModelError."""
-        folder = self._settings.home / "alignment" / self._settings.index
-        try:
-            written = (folder / MANIFEST).stat().st_mtime_ns
-        except OSError:
-            written = 0
-        if self._aligned is None or self._aligned[0] != written:
-            self._aligned = (written, alignment.load(folder))
-        return self._aligned[1]
+        if encoder.fingerprint != spec.fingerprint:
+            raise FingerprintMismatch(
+                "the texts of the index were encoded by another model",
+                value=f"{spec.model}, this one is {encoder.name}",
+                remedy="Set ETALAGE_TEXT_MODEL to it, or index again with --full.",
+            )
+        return tuple(self._sight.vector(spec, encoder.encode_query(text)).tolist())
 
     def _without_pictures(self) -> QueryError:
         return QueryError(

@@ -15,7 +15,6 @@ from etalage.core.errors import ModelError
 from ranker import rerank
 from ranker.rerank import Ranker
 from ranker.training import alignment, judgments
-from ranker.training.report import Plan
 from ranker.training.report import train as train_ranker
 from workers import parts
 
@@ -98,15 +97,8 @@ def ranker(
         return track(list(items), "features", console=err, transient=True)
 
     with engine_for(settings) as engine:
-        plan = Plan(
-            window=settings.candidates,
-            neighbours=settings.neighbours,
-            minutes=minutes,
-            seed=seed,
-            force=force,
-            trained_on=f"{qrels.name} ({judged.digest})",
-            before=_before(settings.home),
-        )
+        before = _before(settings.home)
+        plan = parts.plan_of(settings, judged, qrels.name, minutes=minutes, seed=seed, force=force, before=before)
         encoder = parts.encoder_of(settings)
         report = train_ranker(engine, settings.index, encoder, judged, settings.home / "rankers", plan, progress)
     if json:

@@ -1,4 +1,7 @@
-"""Train the starter ranker that ships with the package, on generated sample shops (`python -m etalage.demo.starter`)."""
+"""Train the starter ranker that ships with the package, on generated sample shops (`python -m etalage.demo.starter`).
+
+Every query is learnt from twice, with the pictures seen and unseen, since most shops have no words that lead to pictures.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,12 @@ from typing import Final
 import orjson
 
 from etalage.core import artifact
+from etalage.core.encoders import image
 from etalage.core.settings import Settings, load
 from etalage.demo.judgments import write_qrels
+from etalage.demo.pictures import write_pictures
 from etalage.demo.queries import make_queries
 from etalage.demo.shop import make_shop, write_feed
-from indexer.reindex import Options
 from ranker import rerank
 from ranker.training import dataset, judgments, report
 from ranker.training.dataset import Group
@@ -49,18 +53,26 @@ def main() -> None:
 
 def _groups(seed: int) -> list[Group]:
     with TemporaryDirectory() as folder:
-        settings: Settings = load(home=Path(folder))
-        shop = make_shop(seed)
-        write_feed(shop, settings.home / "feed.jsonl.gz")
+        settings: Settings = load(home=Path(folder), image_model=image.SAMPLE_SHOP)
+        shop, feed = make_shop(seed), settings.home / "feed.jsonl.gz"
+        write_feed(shop, feed)
+        write_pictures(shop, settings.home)
         write_qrels(settings.home / "qrels.csv", shop, make_queries(shop))
-        coordinate.index_feed(settings, settings.home / "feed.jsonl.gz", Options())
+        coordinate.index_feed(settings, feed, coordinate.options_of(settings, feed))
         engine = parts.engine_of(settings)
         try:
             qrels = judgments.read(settings.home / "qrels.csv").qrels
             encoder = parts.encoder_of(settings)
-            return dataset.build(
-                engine, settings.index, encoder, qrels, window=settings.candidates, neighbours=settings.neighbours
+            seen = dataset.build(
+                engine,
+                settings.index,
+                encoder,
+                qrels,
+                window=settings.candidates,
+                neighbours=settings.neighbours,
+                sight=parts.sight_of(settings),
             )
+            return [*seen, *map(dataset.blind, seen)]
         finally:
             engine.close()
 

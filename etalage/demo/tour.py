@@ -11,17 +11,17 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from etalage.core.encoders import image
 from etalage.core.settings import Settings
 from etalage.demo.judgments import Query, write_qrels
 from etalage.demo.pictures import write_pictures
 from etalage.demo.queries import make_queries, split
 from etalage.demo.shop import Shop, make_shop, write_feed
 from etalage.demo.shoppers import simulate, write_events
-from indexer.reindex import Options
 from ranker import rerank
 from ranker.search import Answer, Ask
 from ranker.training import judgments
-from ranker.training.report import Plan, train
+from ranker.training.report import train
 from workers import behaviour, coordinate, parts
 
 _SHOWN: Final = 12
@@ -48,10 +48,11 @@ def run(settings: Settings, *, seed: int, products: int, show: Console | None) -
         EtalageError: whatever a step raises.
     """
     clock = _Clock(show)
+    settings = settings.model_copy(update={"image_model": settings.image_model or image.SAMPLE_SHOP})
     shop, held_out, files = _make(settings.home, seed, products)
     clock.lap(f"made a shop of {len(shop.products):,} products with pictures, queries and 30 days of shoppers")
-    summary = coordinate.index_feed(settings, files.feed, Options(chunk=settings.chunk))
-    clock.lap(f"indexed {summary['indexed']:,} products through a worker process")
+    summary = coordinate.index_feed(settings, files.feed, coordinate.options_of(settings, files.feed))
+    clock.lap(f"indexed {summary['indexed']:,} products with their pictures through a worker process")
     training = _train(settings, files, seed)
     clock.lap(f"trained a ranker on {training['queries']['train']} queries and exported it as int8 ONNX")
     completions = _complete(settings, files)
@@ -90,14 +91,7 @@ def _make(home: Path, seed: int, products: int) -> tuple[Shop, Sequence[Query], 
 
 def _train(settings: Settings, files: Files, seed: int) -> dict[str, Any]:
     judged = judgments.read(files.training)
-    plan = Plan(
-        window=settings.candidates,
-        neighbours=settings.neighbours,
-        minutes=1.0,
-        seed=seed,
-        force=True,
-        trained_on=f"the sample shop, seed {seed} ({judged.digest})",
-    )
+    plan = parts.plan_of(settings, judged, f"the sample shop, seed {seed}", minutes=1.0, seed=seed, force=True)
     engine = parts.engine_of(settings)
     try:
         return train(engine, settings.index, parts.encoder_of(settings), judged, settings.home / "rankers", plan)

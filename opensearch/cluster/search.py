@@ -266,6 +266,7 @@ def columns(
         titles=titles,
         total=answer["hits"]["total"]["value"],
         generation=generation.name,
+        spec=generation.spec,
         facets={
             name: [(one["key"], one["doc_count"]) for one in answer["aggregations"][name]["buckets"]]
             if request.facet_size > 0
@@ -276,6 +277,7 @@ def columns(
         aggregations={
             name: value for name, value in answer.get("aggregations", {}).items() if name.split("#")[-1] not in request.facets
         },
+        pictures=np.ascontiguousarray(found["vec_image"][:, : None if request.pictures else 0]),
     )
 
 
@@ -299,7 +301,9 @@ def take(found: Candidates, rows: Sequence[int]) -> Candidates:
         titles=[found.titles[row] for row in rows],
         total=found.total,
         generation=found.generation,
+        spec=found.spec,
         facets=found.facets,
         timings=found.timings,
         aggregations=found.aggregations,
+        pictures=found.pictures[at],
     )

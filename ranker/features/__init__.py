@@ -8,11 +8,17 @@ from typing import Final
 import numpy as np
 
 from etalage.core.records import RECORD_VERSION, Floats
-from ranker.features import lexical, overlap, product, semantic
+from ranker.features import lexical, looks, overlap, product, semantic
 from ranker.features.base import Context, Feature
 from ranker.retrieve import Retrieved
 
-FEATURES: Final[tuple[Feature, ...]] = (*lexical.FEATURES, *semantic.FEATURES, *overlap.FEATURES, *product.FEATURES)
+FEATURES: Final[tuple[Feature, ...]] = (
+    *lexical.FEATURES,
+    *semantic.FEATURES,
+    *looks.FEATURES,
+    *overlap.FEATURES,
+    *product.FEATURES,
+)
 
 NAMES: Final = tuple(feature.name for feature in FEATURES)
 

@@ -45,7 +45,29 @@ class Context:
         self.records = retrieved.candidates.records
         self.cosines = retrieved.cosines
         self.fused = retrieved.fused
+        self.looks = retrieved.looks
         self.size = len(retrieved.candidates.ids)
+
+    @cached_property
+    def vectored(self) -> Flags:
+        """Who has a text vector: bool [n]."""
+        return np.any(self.found.vectors, axis=1)
+
+    @cached_property
+    def best(self) -> npt.NDArray[np.int64]:
+        """Rows by descending fused score, ties in the list's order: int64 [n]."""
+        return np.argsort(-self.fused, kind="stable")
+
+    @cached_property
+    def anywhere(self) -> Flags:
+        """Whether title, brand, category or attributes have each query stem: bool [n, m]."""
+        return self.stem_in_title | self.stem_in_brand | self.stem_in_category | self.stem_in_attributes
+
+    @cached_property
+    def looked(self) -> Flags:
+        """Whose pictures were compared with the query: bool [n]."""
+        looked: Flags = self.looks != 0
+        return looked
 
     @cached_property
     def title(self) -> npt.NDArray[np.uint32]:
@@ -103,7 +125,7 @@ class Context:
     @cached_property
     def vector_rank(self) -> npt.NDArray[np.int32]:
         """1-based rank by cosine among all candidates that have a vector."""
-        return fuse.ranks(self.cosines, np.any(self.found.vectors, axis=1))
+        return fuse.ranks(self.cosines, self.vectored)
 
     def _contains(self, name: str, ids: npt.NDArray[np.uint32]) -> Flags:
         column = np.ascontiguousarray(self.records[name])

@@ -26,12 +26,8 @@ def _coverage_rare(c: Context) -> Floats:
     return ratio(c.stem_in_title @ c.rarity, float(c.rarity.sum())) if len(c.rarity) else np.zeros(c.size, np.float32)
 
 
-def _anywhere(c: Context) -> Flags:
-    return c.stem_in_title | c.stem_in_brand | c.stem_in_category | c.stem_in_attributes
-
-
 def _coverage_anywhere(c: Context) -> Floats:
-    return _share(_anywhere(c), c.size)
+    return _share(c.anywhere, c.size)
 
 
 def _complete(c: Context) -> Floats:

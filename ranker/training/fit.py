@@ -11,7 +11,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -92,7 +92,7 @@ def fit(
         )
     deadline = time.monotonic() + minutes * 60
     best: Fitted | None = None
-    recipes = (*(WARM if start is not None else ()), *RECIPES)
+    recipes = (*(warm(start) if start is not None else ()), *RECIPES)
     for number, recipe in enumerate(recipes):
         if best is not None and time.monotonic() > deadline:
             break
@@ -103,6 +103,12 @@ def fit(
     if best is None:
         raise ModelError("no model was fitted", value=minutes, remedy="Give more --minutes.")
     return best
+
+
+def warm(start: Mapping[str, Any]) -> list[Recipe]:
+    """`WARM` with as many hidden units as the weights have."""
+    hidden = len(start["hidden.0.bias"]) if "hidden.0.bias" in start else 0
+    return [replace(recipe, hidden=hidden) for recipe in WARM]
 
 
 def shrunk(fitted: Fitted, trust: float) -> Fitted:

@@ -18,6 +18,7 @@ from opensearch.engine import SearchEngine
 from ranker import metrics
 from ranker.features import NAMES, contract_hash
 from ranker.rerank import STARTER, Ranker
+from ranker.sight import Sight
 from ranker.training import dataset, fit
 from ranker.training.dataset import Group
 from ranker.training.judgments import Judgments
@@ -29,7 +30,7 @@ _TRAIN, _VALIDATION = 0.64, 0.16
 class Plan:
     """How to train. `before` is the ranker in use: a new one that is worse does not replace it unless `force`.
     `trust` below 1 keeps the model nearer to the hybrid order (`fit.shrunk`); `warm` also
-    tries to go on from the packaged starter."""
+    tries to go on from the packaged starter; `sight` compares words with pictures."""
 
     window: int = 200
     neighbours: int = 100
@@ -40,6 +41,7 @@ class Plan:
     warm: bool = True
     trained_on: str = ""
     before: Ranker | None = None
+    sight: Sight | None = None
 
 
 def train(
@@ -60,7 +62,14 @@ def train(
         ModelError: too few queries, or the exported model failed its parity gate.
     """
     groups = dataset.build(
-        engine, index, encoder, judgments.qrels, window=plan.window, neighbours=plan.neighbours, progress=progress
+        engine,
+        index,
+        encoder,
+        judgments.qrels,
+        window=plan.window,
+        neighbours=plan.neighbours,
+        sight=plan.sight,
+        progress=progress,
     )
     made, figures = fitted(groups, plan)
     test = figures["test"]

@@ -353,3 +353,26 @@ def test_an_updated_record_is_read_anew(engine: SearchEngine, index: str, serve:
     assert prices == {"a": 300, "b": 100}
     assert dict(zip(found.ids, found.titles, strict=True)) == {"a": "red shoe", "b": "shoe"}
     assert found.vectors[found.ids.index("a")].tolist() == [0, 127, 0, 0]
+
+
+# pictures
+def test_image_vectors_come_where_they_are_asked_for(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:
+    serve(
+        make("a", "red shoe", vector=(1, 0, 0, 0), image=(0, 1)),
+        make("b", "red hat", image=(1, 0)),
+        make("c", "red sock"),
+    )
+    asked = Request("red", unit(1, 0, 0, 0), 2, pictures=True)
+    found = engine.candidates(index, asked)
+    pictures = dict(zip(found.ids, found.pictures.tolist(), strict=True))
+    assert pictures == {"a": [0, 127], "b": [127, 0], "c": [0, 0]}
+    assert found.pictures.dtype == np.int8
+    assert engine.candidates(index, replace(asked, pictures=False)).pictures.shape == (3, 0)
+    # A page has its own rows.
+    second = engine.candidates(index, replace(asked, start=1, size=1))
+    assert second.pictures.tolist() == [pictures[second.ids[0]]]
+
+
+def test_candidates_say_what_they_were_built_with(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:
+    serving = serve(make("a"))
+    assert engine.candidates(index, Request("thing")).spec == serving.spec

@@ -27,6 +27,12 @@ Bytes = npt.NDArray[np.uint8]
 Drawn = Image.Image | Bytes
 """A picture: RGB or grey, as PIL has it or as uint8 [height, width, 3] or [height, width]."""
 
+PACKAGED: Final = Path(__file__).parent / "towers"
+"""Image encoders that ship with the package, as in a model cache."""
+
+SAMPLE_SHOP: Final = "sample-shop"
+"""The one that the project trained on pictures of its own sample shop (`etalage.demo.tower`)."""
+
 _FILTERS: Final = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -278,7 +284,7 @@ def _features(session: Any, taken: str, how: Preprocessing, path: Path) -> int:
 
 
 def load(models: Path, name: str, threads: int = 2) -> ImageEncoder:
-    """An image encoder of the cache, its file checked against its hash.
+    """An image encoder of the cache, or of the package, its file checked against its hash.
 
     Args:
         models: the cache.
@@ -292,11 +298,13 @@ def load(models: Path, name: str, threads: int = 2) -> ImageEncoder:
     folder = models / check_name(name)
     with cache.reading(models, name):
         if not (folder / MANIFEST).is_file():
+            folder = PACKAGED / name
+        if not (folder / MANIFEST).is_file():
             known = ", ".join(manifest.name for manifest in available(models))
             raise ModelNotFound(
                 "no such image encoder in the model cache",
                 value=f"{name} in {models}",
-                remedy=f"Add one from an ONNX file, or use one of: {known}." if known else "Add one from an ONNX file.",
+                remedy=f"Add one from an ONNX file, or use one of: {known}.",
             )
         manifest = image_manifest.read(folder)
         verify(folder, manifest.files, image_manifest.AGAIN)
@@ -304,12 +312,13 @@ def load(models: Path, name: str, threads: int = 2) -> ImageEncoder:
 
 
 def available(models: Path) -> list[ImageManifest]:
-    """The manifests of the image encoders in the cache that can be read, by name."""
-    found = []
-    for folder in sorted(models.iterdir()) if models.is_dir() else ():
-        if not folder.name.startswith(".") and image_manifest.is_image(folder):
-            try:
-                found.append(image_manifest.read(folder))
-            except ModelError:
-                continue
-    return found
+    """The manifests of the image encoders in the cache that can be read, and of those in the package, by name."""
+    found: dict[str, ImageManifest] = {}
+    for root in (PACKAGED, models):
+        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            if not folder.name.startswith(".") and image_manifest.is_image(folder):
+                try:
+                    found[folder.name] = image_manifest.read(folder)
+                except ModelError:
+                    continue
+    return [found[name] for name in sorted(found)]

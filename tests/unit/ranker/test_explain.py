@@ -19,7 +19,8 @@ Linear = Callable[..., Artifact]
 
 def test_every_hit_says_where_its_score_comes_from(searcher: Searcher) -> None:
     parts = {hit.id: hit.parts for hit in searcher.search(Ask("red shoe")).hits}
-    assert set(parts["red"]) == {"bm25", "fields", "cosine", "rank", "fused", "ranker"}
+    assert set(parts["red"]) == {"bm25", "fields", "cosine", "looks", "rank", "fused", "ranker"}
+    assert parts["red"]["looks"] == 0.0
     assert parts["red"]["rank"] == {"bm25": 1, "vector": 1}
     assert parts["red"]["cosine"] == pytest.approx(1.0, abs=0.01)
     assert parts["red"]["fused"] == 1.0
@@ -44,6 +45,6 @@ def test_explain_adds_features_and_families(
     assert tuple(parts["features"]) == NAMES
     assert parts["features"]["in_stock"] == 0.0
     # Four of five are in stock, so being out of stock costs 2 x 0.8; all are near, so that says nothing.
-    assert parts["families"] == {"lexical": 0.0, "semantic": 0.0, "overlap": 0.0, "product": -1.6}
+    assert parts["families"] == {"lexical": 0.0, "semantic": 0.0, "looks": 0.0, "overlap": 0.0, "product": -1.6}
     assert "features" not in searcher.search(Ask("red shoe")).hits[0].parts
     assert "features" not in searcher.search(Ask("", explain=True)).hits[0].parts

@@ -40,10 +40,15 @@ def noise(seed: int, width: int = 20, height: int = 14) -> np.ndarray[Any, np.dt
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+def tiny(models: Path) -> image_manifest.ImageManifest:
+    (manifest,) = (one for one in image.available(models) if one.name == "tiny")
+    return manifest
+
+
 def test_a_model_is_added_with_what_is_known_of_it(models: Path) -> None:
     assert {path.name for path in (models / "tiny").iterdir()} == {"model.onnx", "manifest.json"}
     assert [path.name for path in models.iterdir() if not path.name.endswith(".lock")] == ["tiny"]
-    (manifest,) = image.available(models)
+    manifest = tiny(models)
     assert (manifest.kind, manifest.name, manifest.source, manifest.dim) == ("image", "tiny", "tower.onnx", 6)
     assert (manifest.input, manifest.output, manifest.paired_text) == ("picture", "vector", "words")
     assert manifest.preprocessing == SMALL
@@ -243,7 +248,7 @@ def test_a_text_encoder_is_neither_replaced_nor_loaded(models: Path, file: Path)
         image.add(models, "words", file, preprocessing=SMALL)
     with pytest.raises(ModelError, match="no image encoder"):
         image.load(models, "words")
-    assert [manifest.name for manifest in image.available(models)] == ["tiny"]
+    assert [manifest.name for manifest in image.available(models)] == [image.SAMPLE_SHOP, "tiny"]
 
 
 def test_adding_again_replaces(models: Path, tmp_path: Path) -> None:
@@ -255,11 +260,11 @@ def test_adding_again_replaces(models: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_says_which_there_are(models: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFound, match="no such image encoder.*: other in .*use one of: tiny"):
+    with pytest.raises(ModelNotFound, match="no such image encoder.*: other in .*use one of: .*tiny"):
         image.load(models, "other")
     with pytest.raises(ModelNotFound, match="Add one from an ONNX file"):
         image.load(tmp_path / "nowhere", "other")
-    assert image.available(tmp_path / "nowhere") == []
+    assert [one.name for one in image.available(tmp_path / "nowhere")] == [image.SAMPLE_SHOP]
 
 
 def test_a_changed_byte_is_found(models: Path) -> None:
@@ -294,7 +299,7 @@ def test_a_manifest_is_checked(models: Path, change: Callable[[Any], Any], match
 
 
 def test_the_fingerprint_follows_what_decides_the_vectors_only(models: Path) -> None:
-    (manifest,) = image.available(models)
+    manifest = tiny(models)
     assert len(manifest.fingerprint) == 16 and int(manifest.fingerprint, 16) >= 0
     same = manifest.model_copy(update={"name": "other", "source": "x", "created_by": "x", "paired_text": None})
     assert same.fingerprint == manifest.fingerprint
@@ -341,3 +346,18 @@ def test_phone_photos_find_their_product(tmp_path: Path) -> None:
     assert scores.shape == (296, 81)
     assert (best[:, 0] == truth).mean() == pytest.approx(0.334, abs=0.02)
     assert (best[:, :5] == truth[:, None]).any(axis=1).mean() == pytest.approx(0.676, abs=0.02)
+
+
+# the package's own
+def test_the_sample_shops_tower_is_known_by_name(models: Path) -> None:
+    tower = image.load(models, image.SAMPLE_SHOP)
+    assert (tower.name, tower.paired_text) == ("sample-shop", "all-MiniLM-L6-v2")
+    assert [one.name for one in image.available(models)] == [image.SAMPLE_SHOP, "tiny"]
+    size = sum(path.stat().st_size for path in (image.PACKAGED / image.SAMPLE_SHOP).iterdir())
+    assert size < 1_000_000
+
+
+def test_one_of_the_cache_comes_before_it(models: Path, file: Path) -> None:
+    own = image.add(models, image.SAMPLE_SHOP, file, preprocessing=SMALL)
+    assert image.load(models, image.SAMPLE_SHOP).fingerprint == own.fingerprint
+    assert own in image.available(models)

@@ -145,6 +145,28 @@ def test_image_models_are_added_and_listed(etalage: Run, tmp_path: Path) -> None
     made = etalage("models", "add", tower, "--size", SIDE, "--crop", SIDE, "--json", **given)
     assert (made.code, made.document["name"], made.document["dim"]) == (0, "tower", 6)
     listed = etalage("models", "list", "--json", **given).document
-    assert ([one["name"] for one in listed["image_models"]], listed["models"]) == (["tower"], [])
+    assert ([one["name"] for one in listed["image_models"]], listed["models"]) == (["sample-shop", "tower"], [])
     assert "pictures" in etalage("models", "list", **given).stdout.decode()
     refused(etalage("models", "add", tower, "--mean", "a,b,c", "--json", **given), "config_error", "a,b,c", code=2)
+
+
+UBI = """{"action_name":"impression","timestamp":"2024-05-01T10:00:00Z","client_id":"x","event_attributes":{"object":{"object_id":"a"},"position":{"ordinal":1}}}
+{"action_name":"impression","timestamp":"2024-05-01T10:00:00Z","client_id":"y","event_attributes":{"object":{"object_id":"a"},"position":{"ordinal":1}}}
+{"action_name":"click","timestamp":"2024-05-01T10:00:00Z","client_id":"y","event_attributes":{"object":{"object_id":"a"},"position":{"ordinal":1}}}
+{"action_name":"click","timestamp":"2024-05-01T10:00:00Z","client_id":"y","event_attributes":{"object":{"object_id":"gone"}}}
+"""
+
+
+def test_signals_are_learnt_from_events(etalage: Run, home: Path) -> None:
+    refused(etalage("signals", "refresh", "--json", home=home), "catalog_error", "no events", "etalage events import")
+    (home / "ubi.jsonl").write_text(UBI)
+    assert etalage("events", "import", home / "ubi.jsonl", home=home).code == 0
+    told = etalage("signals", "refresh", "--half-life", "7", "--json", home=home).document
+    assert [told[name] for name in ("read", "products", "unknown", "updated", "encoded")] == [4, 2, 1, 1, 0]
+    found = etalage("search", "", "--filter", "click_rate:0.4..0.6", "--sort", "click_rate:desc", "--json", home=home)
+    assert [hit["id"] for hit in found.document["hits"]] == ["a"]
+    shown = etalage("signals", "refresh", home=home).stdout.decode()
+    assert "2 products, 1 not in the catalog" in shown and "click rate 50.0%, purchase rate unknown" in shown
+    assert "signals: of 2 products" in etalage("doctor", home=home).stdout.decode()
+    # `0` is no half-life.
+    assert etalage("signals", "refresh", "--half-life", "0", home=home).code == 2

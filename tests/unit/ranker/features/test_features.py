@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from etalage.core.records import RECORD, record_of
 from opensearch import fields
-from opensearch.engine import Candidates
-from ranker import features
+from opensearch.engine import Candidates, IndexSpec
+from ranker import features, fuse
 from ranker.features import FEATURES, NAMES, contract_hash, matrix
 from ranker.features.base import ratio, reciprocal, relative, standardized
 from ranker.query import understand
 from ranker.retrieve import Retrieved, fuse_candidates
 
-FAMILIES = ("lexical", "semantic", "overlap", "product")
+FAMILIES = ("lexical", "semantic", "looks", "overlap", "product")
 
 
 def retrieved(
@@ -31,6 +31,7 @@ def retrieved(
     bm25: Sequence[Sequence[float]] | None = None,
     cosines: Sequence[float] | None = None,
     near: Sequence[bool] | None = None,
+    looks: Sequence[float] | None = None,
 ) -> Retrieved:
     """Candidates of a query. `bm25` holds one row per candidate in the order of `fields.TEXT` (shorter rows are filled
     with zeros); a cosine of NaN stands for a product without a vector."""
@@ -51,8 +52,10 @@ def retrieved(
         titles=[source["title"] for source in sources],
         total=size,
         generation="g",
+        spec=IndexSpec("m", "f", 2),
     )
-    return fuse_candidates(understand(query), found, np.nan_to_num(given))
+    seen = np.array([0] * size if looks is None else looks, np.float32)
+    return fuse_candidates(understand(query), found, np.nan_to_num(given), seen)
 
 
 def column(found: Retrieved, name: str) -> list[float]:
@@ -134,6 +137,23 @@ def test_standardized_by_hand() -> None:
 
 def test_reciprocal_falls_with_the_logarithm_of_the_rank() -> None:
     assert reciprocal(np.array([1, 3, 0], np.int32)).tolist() == [1.0, 0.5, 0.0]
+
+
+# looks
+def test_looks_family_by_hand() -> None:
+    found = retrieved("red shoe", titles("a", "b", "c"), looks=[0.2, 0.0, 0.4])
+    assert column(found, "looks") == pytest.approx([0.2, 0.0, 0.4])
+    assert column(found, "looks_relative") == pytest.approx([fuse.FLOOR, 0.0, 1.0])
+    # Mean 0.3, deviation 0.1; scaled by CLIP = 3. Without a picture: the mean.
+    assert column(found, "looks_deviation") == pytest.approx([-1 / 3, 0.0, 1 / 3], abs=1e-6)
+    assert column(found, "looks_rank") == pytest.approx([1 / math.log2(3), 0.0, 1.0])
+
+
+def test_without_pictures_looks_are_missing() -> None:
+    made = matrix(retrieved("red shoe", titles("a", "b")))
+    columns = [number for number, feature in enumerate(FEATURES) if feature.family == "looks"]
+    assert len(columns) == 4
+    assert not made[:, columns].any()
 
 
 # lexical

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,16 @@ def build(engine: SearchEngine, encoder: HashingEncoder, qrels: Qrels, window: i
 def group(query: str) -> Group:
     empty = np.zeros(0, np.float32)
     return Group(query, [], np.zeros((0, len(NAMES)), np.float32), empty, empty, empty, {})
+
+
+def test_blind_takes_the_pictures_away_and_nothing_else() -> None:
+    columns = [number for number, feature in enumerate(features.FEATURES) if feature.family == "looks"]
+    seen = replace(group("red shoe"), features=np.arange(2 * len(NAMES), dtype=np.float32).reshape(2, -1) + 1)
+    unseen = dataset.blind(seen)
+    assert not unseen.features[:, columns].any()
+    rest = np.delete(np.arange(len(NAMES)), columns)
+    np.testing.assert_array_equal(unseen.features[:, rest], seen.features[:, rest])
+    assert seen.features.all() and unseen.query == seen.query
 
 
 # building
@@ -115,6 +126,13 @@ def test_a_split_by_hand() -> None:
     assert [len(part) for part in parts] == [6, 2, 2]
     assert [len(part) for part in dataset.split(groups[:3], (0.64, 0.16), seed=1)] == [2, 0, 1]
     assert dataset.split([], (0.5,), seed=1) == [[], []]
+
+
+def test_groups_of_one_query_stay_together() -> None:
+    groups = [group(f"q{number // 2}") for number in range(20)]
+    parts = dataset.split(groups, (0.6, 0.2), seed=1)
+    assert [len(part) for part in parts] == [12, 4, 4]
+    assert all(len({one.query for one in part}) * 2 == len(part) for part in parts)
 
 
 def test_another_seed_splits_otherwise() -> None:

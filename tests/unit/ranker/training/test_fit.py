@@ -185,7 +185,7 @@ def test_weights_are_kept_beside_the_model() -> None:
     loaded = artifact.load(STARTER)
     start = fit.starting_weights(loaded)
     assert start is not None
-    module = fit.network(fit.WARM[0], np.zeros(len(NAMES), np.float32), np.ones(len(NAMES), np.float32))
+    module = fit.network(fit.warm(start)[0], np.zeros(len(NAMES), np.float32), np.ones(len(NAMES), np.float32))
     module.load_state_dict({name: torch.from_numpy(array) for name, array in start.items()})
     again = fit.weights_of(Fitted(module, fit.WARM[0], 0.0))
     kept = fit.starting_weights(Artifact(loaded.manifest, b"", again))

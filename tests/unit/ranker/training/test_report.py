@@ -18,7 +18,7 @@ from etalage.core.errors import ConfigError, ModelError
 from etalage.core.records import Document, Floats
 from opensearch.engine import Generation, SearchEngine
 from ranker.features import NAMES, contract_hash
-from ranker.rerank import Ranker
+from ranker.rerank import STARTER, Ranker
 from ranker.training import fit, report
 from ranker.training.dataset import Group
 from ranker.training.fit import Recipe
@@ -121,13 +121,15 @@ def test_an_artifact_and_its_figures(groups: Groups) -> None:
 
 def test_going_on_from_the_starter(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "RECIPES", ())
-    made, figures = report.fitted(groups(12), Plan())
-    assert figures["recipe"]["warm"] is True and figures["recipe"]["hidden"] == 64
+    start = fit.starting_weights(artifact.load(STARTER))
+    assert start is not None
+    made, figures = report.fitted(groups(60), Plan())
+    assert figures["recipe"]["warm"] is True and figures["recipe"]["hidden"] == len(start["hidden.0.bias"])
     assert fit.starting_weights(made) is not None
 
 
 def test_without_trust_the_model_is_the_hybrid_order_and_keeps_its_weights(groups: Groups) -> None:
-    made, figures = report.fitted(groups(40), Plan(trust=0.0, warm=False))
+    made, figures = report.fitted(groups(80), Plan(trust=0.0, warm=False))
     assert figures["test"]["ranked"] == figures["test"]["hybrid"]
     weights = fit.starting_weights(made)
     assert weights is not None and np.abs(weights["hidden.3.weight"]).max() > 0
