@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from rapidfuzz import process
@@ -33,6 +34,8 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "rating": ("rating", "average_rating", "avg_rating", "stars", "review_rating", "rating_value"),
     "reviews": ("reviews", "review_count", "reviews_count", "num_reviews", "rating_count"),
     "popularity": ("popularity", "sales", "sold", "units_sold", "views", "clicks"),
+    "click_rate": ("click_rate", "click_through_rate", "ctr"),
+    "purchase_rate": ("purchase_rate", "conversion_rate", "cvr"),
     "created_at": ("created_at", "created", "date_released", "release_date", "date_added", "published_at"),
     "updated_at": ("updated_at", "updated", "modified", "last_modified", "modified_at"),
     "tenant": ("tenant", "store_id", "shop_id"),
@@ -113,6 +116,7 @@ def guess(
     return FeedMapping(mapped, attributes, unused, unit)
 
 
+@lru_cache(maxsize=1 << 12)
 def attribute_of(column: str) -> str:
     """The attribute that a column seen only after the sample holds, or an empty string."""
     match = _ATTRIBUTE.fullmatch(column)

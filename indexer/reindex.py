@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -39,6 +40,8 @@ _SAMPLE: Final = 1000
 _RETRIES: Final = (0.2, 1.0, 3.0)
 _PART: Final = 64
 """Products of a chunk that are encoded before they are written."""
+_LEAST: Final = 16
+"""How few they are at its end, where writing them holds up the next chunk."""
 
 
 def plan(
@@ -49,8 +52,10 @@ def plan(
     options: Options,
     progress: Progress = lambda *_: None,
     looks: Looks | None = None,
+    digest: str = "",
 ) -> Job:
-    """A running job for the feed, with its chunks in the job table: a new one, or the one that was interrupted.
+    """A running job for the feed, with its chunks in the job table: a new one, or the one that was interrupted. `digest` is
+    the feed's hash (`sources.digest`), where it was computed before.
 
     Raises:
         CatalogError: the feed cannot be read, has no id or title column, no good row, too many bad ones, or lacks too many
@@ -58,7 +63,7 @@ def plan(
         ConfigError: a mapping or `max_bad` is wrong.
     """
     staging.bad_limit(options.max_bad)
-    now, digest = moment(), sources.digest(path)
+    now, digest = moment(), digest or sources.digest(path)
     mapping = mapping_of(path, options)
     spec = spec_of(encoder, looks, path, mapping)
     name = _job_name(index, digest, mapping, spec, options)
@@ -86,10 +91,10 @@ def plan(
 
 
 def same_again(
-    engine: SearchEngine, encoder: Encoder, index: str, path: Path, options: Options
+    engine: SearchEngine, encoder: Encoder, index: str, path: Path, options: Options, digest: str = ""
 ) -> dict[str, Any] | None:
     """The summary of indexing a feed that the serving generation was made from, with nothing changed since; else None. Not
-    for feeds with pictures, which may have changed by themselves.
+    for feeds with pictures, which may have changed by themselves. `digest` as in `plan`.
 
     Raises:
         CatalogError, ConfigError: as `plan` does.
@@ -98,7 +103,7 @@ def same_again(
     serving = engine.serving(index)
     if serving is None:
         return None
-    digest, mapping = sources.digest(path), mapping_of(path, options)
+    digest, mapping = digest or sources.digest(path), mapping_of(path, options)
     spec = spec_of(encoder, None, path, mapping)
     job = engine.jobs.get(_job_name(index, digest, mapping, spec, options))
     if job is None or job.state is not JobState.FINISHED or job.generation != serving.name:
@@ -153,7 +158,7 @@ def _plan(tally: Tally, mapping: FeedMapping, options: Options) -> dict[str, Any
 def _job_name(index: str, digest: str, mapping: FeedMapping, spec: IndexSpec, options: Options) -> str:
     rules = [sorted(options.rules.off), sorted(options.rules.quarantine)]
     parts = [index, digest, asdict(mapping), asdict(spec), options.full, options.chunk, options.max_bad, rules]
-    parts += [options.pictures]
+    parts += [options.pictures, options.signals_digest]
     return sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:24]
 
 
@@ -232,15 +237,36 @@ def work(
 def _through(
     engine: SearchEngine, encoder: Encoder, job: Job, entries: Sequence[ledger.Entry], looks: Looks | None
 ) -> tuple[list[ledger.Changes], list[Outcome]]:
-    """Encode and write entries, part by part: while one is written, the next is encoded."""
-    changes: list[ledger.Changes] = []
-    with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
+    """Encode and write entries, part by part: while one is written, the next is encoded, and the one after it waits, so that
+    no thread of the encoder is idle while the last texts of a part are encoded."""
+
+    def changed(some: Sequence[ledger.Entry]) -> ledger.Changes:
+        return ledger.changes(engine, job.generation, encoder, some, looks)
+
+    # Pictures are fetched and decoded by threads of their own.
+    ahead = 2 if looks is None else 1
+    with (
+        ThreadPoolExecutor(ahead, thread_name_prefix="change") as changer,
+        ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
+    ):
+        parts = _parts(entries)
+        waiting = deque(changer.submit(changed, some) for some in islice(parts, ahead))
+        changes: list[ledger.Changes] = []
         written = []
-        for start in range(0, len(entries), _PART):
-            some = entries[start : start + _PART]
-            changes.append(ledger.changes(engine, job.generation, encoder, some, looks))
+        while waiting:
+            changes.append(waiting.popleft().result())
             written.append(writer.submit(write, engine, job.generation, changes[-1]))
+            waiting.extend(changer.submit(changed, some) for some in islice(parts, 1))
         return changes, [outcome for one in written for outcome in one.result()]
+
+
+def _parts(entries: Sequence[ledger.Entry]) -> Iterator[Sequence[ledger.Entry]]:
+    """The parts of a chunk: as large as may be, then ever half of what is left."""
+    start = 0
+    while start < len(entries):
+        size = min(_PART, max(_LEAST, (len(entries) - start) // 2))
+        yield entries[start : start + size]
+        start += size
 
 
 def _bury(engine: SearchEngine, job: Job, entries: Sequence[ledger.Entry], failed: Sequence[tuple[str, str]]) -> None:
@@ -291,8 +317,8 @@ def finish(engine: SearchEngine, job: Job) -> dict[str, Any]:
         gates.refuse_dead(engine, job, failed)
         wanted = Identities()
         for payload in engine.jobs.payloads(job.id):
-            for entry in staging.unpacked(payload):
-                wanted.first(entry.source["id"], 0)
+            for one in staging.ids_of(payload):
+                wanted.first(one, 0)
         gone = [one for one in engine.ids(job.generation) if one not in wanted]
         removed = engine.delete(job.generation, gone, version=job.plan["moment"])
         engine.refresh(job.generation)

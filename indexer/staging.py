@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -13,11 +14,13 @@ import orjson
 from etalage.core.errors import CatalogError, ConfigError
 from etalage.core.records import Product
 from indexer import clean, documents, sources
+from indexer.between import Between, Cleaned
 from indexer.identities import Identities
 from indexer.ledger import Entry
 from indexer.mapping import FeedMapping
 from indexer.quality import RULES, Findings, Rules, Survey
 from opensearch.engine import IndexSpec
+from opensearch.fields import SIGNALS
 from opensearch.jobs import JobTable
 
 _SHOWN: Final = 20
@@ -41,6 +44,8 @@ class Options:
         rules: the rules of data quality that are on.
         pictures: where the feed's relative pictures lie, for those who encode them.
         keep: generations that are kept, the serving one included.
+        signals: numbers of products, by id, for what the feed leaves empty (`fields.SIGNALS`, in that order).
+        signals_digest: what tells them from others.
     """
 
     overrides: Mapping[str, str] = field(default_factory=dict)
@@ -52,6 +57,8 @@ class Options:
     rules: Rules = field(default_factory=Rules)
     pictures: str = ""
     keep: int = 2
+    signals: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    signals_digest: str = ""
 
 
 @dataclass
@@ -135,59 +142,82 @@ def _opened(quarantine: Path) -> IO[bytes]:
 def rows(
     path: Path, mapping: FeedMapping, spec: IndexSpec, options: Options, tally: Tally, progress: Progress
 ) -> Iterator[Staged]:
-    """Every row of a feed, counted in `tally`. The feed is read twice where a rule of data quality looks at the whole."""
-    findings = _surveyed(path, mapping, options.rules, progress)
-    for row, product, reason in _products(path, mapping, tally.ids):
-        tally.read += 1
-        entry = None
-        if product is not None:
-            entry, reason = _judged(product, findings, spec)
-        if entry is None:
-            tally.bad += 1
-            tally.reasons += [f"line {row.line}: {reason}"][: _SHOWN - len(tally.reasons)]
+    """Every row of a feed, counted in `tally`. The rows are gone through twice where a rule of data quality looks at the
+    whole: the second time as they were kept, or, of a large feed, read again."""
+    surveyed = options.rules.on(*RULES)
+    with closing(Between()) as between:
+        findings = _surveyed(path, mapping, options.rules, progress, tally.ids, between)
+        if surveyed and between.whole:
+            found = between.rows()
         else:
-            tally.good += 1
-        if tally.read % options.chunk == 0:
-            progress("read", tally.read)
-        yield Staged(row, entry, reason)
+            tally.ids = Identities()
+            found = _cleaned(path, mapping, tally.ids)
+        for one in found:
+            tally.read += 1
+            entry, reason = _judged(one, findings, spec, options.signals)
+            if entry is None:
+                tally.bad += 1
+                tally.reasons += [f"line {one.row.line}: {reason}"][: _SHOWN - len(tally.reasons)]
+            else:
+                tally.good += 1
+            if tally.read % options.chunk == 0:
+                progress("read", tally.read)
+            yield Staged(one.row, entry, reason)
     tally.quality = findings.report()
 
 
-def _surveyed(path: Path, mapping: FeedMapping, rules: Rules, progress: Progress) -> Findings:
+def _surveyed(
+    path: Path, mapping: FeedMapping, rules: Rules, progress: Progress, ids: Identities, between: Between
+) -> Findings:
     survey = Survey(rules)
     if rules.on(*RULES):
-        for number, (_, product, _) in enumerate(_products(path, mapping, Identities()), 1):
+        for number, one in enumerate(_cleaned(path, mapping, ids), 1):
+            product = one.product
             if product is not None:
-                survey.add(product)
+                one = replace(one, mended=survey.add(product))
+            # What may be put aside later is shown with the values that the feed has.
+            between.add(one, raw=product is None or bool(product.vec_image or rules.quarantine))
             if number % 1000 == 0:
                 progress("survey", number)
     return survey.close()
 
 
-def _judged(product: Product, findings: Findings, spec: IndexSpec) -> tuple[Entry | None, str]:
+def _judged(
+    one: Cleaned, findings: Findings, spec: IndexSpec, signals: Mapping[str, Sequence[float | None]]
+) -> tuple[Entry | None, str]:
+    product = one.product
+    if product is None:
+        return None, one.reason
     if product.vec_image and len(product.vec_image) != spec.dim_image:
         return None, f"the image vector has {len(product.vec_image)} components, the first had {spec.dim_image}"
-    judged, notes = findings.apply(product)
+    judged, notes = findings.apply(product, one.mended)
     if judged is None:
         return None, next((note.text for note in notes if note.action == "quarantined"), "refused by a rule")
-    return Entry(documents.source(judged), judged.vec_image), ""
+    return Entry(documents.source(_with(judged, signals.get(judged.id, ()))), judged.vec_image), ""
 
 
-def _products(path: Path, mapping: FeedMapping, ids: Identities) -> Iterator[tuple[sources.Row, Product | None, str]]:
+def _with(product: Product, signals: Sequence[float | None]) -> Product:
+    """A product with the signals that its feed does not give."""
+    given = zip(SIGNALS, signals, strict=False)
+    found: dict[str, Any] = {name: value for name, value in given if getattr(product, name) is None}
+    return replace(product, **found) if found else product
+
+
+def _cleaned(path: Path, mapping: FeedMapping, ids: Identities) -> Iterator[Cleaned]:
     for row in sources.read(path):
         if row.fault:
-            yield row, None, row.fault
+            yield Cleaned(row, None, row.fault)
             continue
         try:
             product = clean.product(row.values, mapping)
         except clean.BadRow as error:
-            yield row, None, str(error)
+            yield Cleaned(row, None, str(error))
             continue
         first = ids.first(product.id, row.line)
         if first != row.line:
-            yield row, None, f"the id {product.id} repeats line {first}"
+            yield Cleaned(row, None, f"the id {product.id} repeats line {first}")
         else:
-            yield row, product, ""
+            yield Cleaned(row, product, "")
 
 
 def refuse_dirty(tally: Tally, max_bad: str, path: Path) -> None:
@@ -208,10 +238,20 @@ def refuse_dirty(tally: Tally, max_bad: str, path: Path) -> None:
 
 
 def packed(entries: list[Entry]) -> bytes:
-    """Entries as the payload of a chunk."""
-    return zlib.compress(orjson.dumps([{"source": one.source, "image": one.image} for one in entries]), 3)
+    """Entries as the payload of a chunk: a line of their ids, and one of all else."""
+    ids = orjson.dumps([one.source["id"] for one in entries])
+    whole = orjson.dumps([{"source": one.source, "image": one.image} for one in entries])
+    return zlib.compress(ids + b"\n" + whole, 3)
 
 
 def unpacked(payload: bytes, version: int = 0) -> list[Entry]:
     """The entries of a chunk, with the version of their job."""
-    return [Entry(one["source"], one["image"], version) for one in orjson.loads(zlib.decompress(payload))]
+    _, _, whole = zlib.decompress(payload).rpartition(b"\n")
+    return [Entry(one["source"], one["image"], version) for one in orjson.loads(whole)]
+
+
+def ids_of(payload: bytes) -> list[str]:
+    """The ids of a chunk's entries."""
+    ids, _, whole = zlib.decompress(payload).rpartition(b"\n")
+    # The jobs of older versions have no line of ids.
+    return orjson.loads(ids) if ids else [one["source"]["id"] for one in orjson.loads(whole)]

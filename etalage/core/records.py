@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from struct import Struct
 from typing import Any, Final
 
 import numpy as np
@@ -34,14 +35,21 @@ RECORD: Final = np.dtype(
         ("rating", "<f4"),
         ("reviews", "<f4"),
         ("popularity", "<f4"),
+        ("click_rate", "<f4"),
+        ("purchase_rate", "<f4"),
         ("created", "<f4"),
     ]
 )
 """A document's fixed-size feature record: token ids (`text.token_id`, 0 = none) of stems and surface forms, token kinds,
-lengths in tokens, and numerics: price and list price in minor units, stock in pieces, rating, counts, days since 1970;
-NaN = unknown."""
+lengths in tokens, and numerics: price and list price in minor units, stock in pieces, rating, counts, shares of clicks and
+purchases, days since 1970; NaN = unknown."""
 
-RECORD_VERSION: Final = 1
+_PACKED: Final = Struct(
+    f"<{TITLE}I{TITLE}I{TITLE}B{BRAND}I{CATEGORY}I{ATTRIBUTES}I{MODELS}I2H"
+)
+"""`RECORD` up to its numerics: numpy takes longer to set fields one by one."""
+
+RECORD_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,8 @@ class Product:
     rating: float | None = None
     reviews: int | None = None
     popularity: float | None = None
+    click_rate: float | None = None
+    purchase_rate: float | None = None
     created_at: str = ""
     updated_at: str = ""
     tenant: str = ""
@@ -95,27 +105,28 @@ class Document:
 
 def record_of(source: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.void]]:
     """The feature record of a document's source: `RECORD` scalar array, shape []."""
-    record = np.zeros((), RECORD)
     tokens = text.tokenize(source["title"])
-    record["title_length"] = min(len(tokens), 65535)
     kept = tokens[:TITLE]
-    record["title"][: len(kept)] = [text.token_id(token.stem) for token in kept]
-    record["surface"][: len(kept)] = [text.token_id(token.surface) for token in kept]
-    record["kind"][: len(kept)] = [token.kind for token in kept]
-    _put(record["brand"], text.stems(source.get("brand", "")))
+    blank = (0,) * (TITLE - len(kept))
     # The leaf of the path says most, so it comes first.
-    _put(record["category"], [stem for part in reversed(source.get("category", ())) for stem in text.stems(part)])
+    category = (stem for part in reversed(source.get("category", ())) for stem in text.stems(part))
     attributes: Mapping[str, Sequence[str]] = source.get("attributes") or {}
-    _put(
-        record["attributes"], [stem for name in attributes for value in attributes[name] for stem in text.stems(value)]
-    )
-    _put(record["models"], [text.compact(number) for number in model_numbers(source)])
-    record["description_length"] = min(len(source.get("description", "").split()), 65535)
-    for name in ("price", "list_price", "stock", "rating", "reviews", "popularity"):
-        value = source.get(name)
-        record[name] = np.nan if value is None else value
-    record["created"] = days(source.get("created_at", ""))
-    return record
+    values = (stem for name in attributes for value in attributes[name] for stem in text.stems(value))
+    names = ("price", "list_price", "stock", "rating", "reviews", "popularity", "click_rate", "purchase_rate")
+    numbers = [np.nan if (value := source.get(name)) is None else value for name in names]
+    packed = _PACKED.pack(
+        *(text.token_id(token.stem) for token in kept), *blank,
+        *(text.token_id(token.surface) for token in kept), *blank,
+        *(token.kind for token in kept), *blank,
+        *_slots(BRAND, text.stems(source.get("brand", ""))),
+        *_slots(CATEGORY, category),
+        *_slots(ATTRIBUTES, values),
+        *_slots(MODELS, map(text.compact, model_numbers(source))),
+        min(len(tokens), 65535),
+        min(len(source.get("description", "").split()), 65535),
+    )  # fmt: skip
+    numerics = np.array([*numbers, days(source.get("created_at", ""))], np.float32)
+    return np.frombuffer(packed + numerics.tobytes(), RECORD).reshape(())
 
 
 def model_numbers(source: Mapping[str, Any]) -> list[str]:
@@ -125,9 +136,14 @@ def model_numbers(source: Mapping[str, Any]) -> list[str]:
     return list(found)
 
 
-def _put(slots: npt.NDArray[np.uint32], terms: Sequence[str]) -> None:
-    kept = list(dict.fromkeys(terms))[: len(slots)]
-    slots[: len(kept)] = [text.token_id(term) for term in kept]
+def _slots(size: int, terms: Iterable[str]) -> list[int]:
+    """The ids of the first terms, each once, and zeros up to `size`."""
+    kept: dict[str, None] = {}
+    for term in terms:
+        kept[term] = None
+        if len(kept) == size:
+            break
+    return list(map(text.token_id, kept)) + [0] * (size - len(kept))
 
 
 def days(moment: str) -> float:

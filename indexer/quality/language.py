@@ -102,15 +102,16 @@ def _latin(text: str) -> str:
     kinds: dict[str, set[str]] = {}
     shouted = text.isupper()
     for word in _WORD.findall(text):
+        # Looked up first: most words are no function words.
+        small = word.lower()
+        owners = _OWNERS.get(small)
         # Among small letters capitals are abbreviations (`SE`, `LA`, `A` and `B`).
-        if word.isupper() and not shouted:
+        if owners is None or (word.isupper() and not shouted):
             continue
-        word = word.lower()
-        owners = _OWNERS.get(word, ())
         for owner in owners:
             score[owner] = score.get(owner, 0.0) + 1 / len(owners)
-            if len(word) > 1:
-                kinds.setdefault(owner, set()).add(word)
+            if len(small) > 1:
+                kinds.setdefault(owner, set()).add(small)
     ranked = sorted(score, key=lambda code: (-score[code], code))
     if not ranked or len(kinds.get(ranked[0], ())) < 2 or score[ranked[0]] < _WEIGHT:
         return ""

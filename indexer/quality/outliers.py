@@ -93,7 +93,7 @@ class Judge:
             usual = round(math.expm1(found.median))
             text = f"price {product.price}, usually about {usual} in {' > '.join(category)}: {product.title}"
             notes.append(Note("price_outlier", "flagged", text))
-        if self.rules.on("short_title") and _letters(product.title) < _LETTERS:
+        if self.rules.on("short_title") and not _says(product.title):
             notes.append(Note("short_title", "flagged", product.title))
         if self.rules.on("repeated_title") and product.description and _same(product.title, product.description):
             notes.append(Note("repeated_title", "flagged", product.title))
@@ -111,9 +111,15 @@ def _shelf(product: Product) -> tuple[str, ...]:
     return (product.tenant, product.currency, *product.category)
 
 
-def _letters(title: str) -> int:
-    """Letters of a title; a Chinese, Japanese or Korean one says as much as two."""
-    return sum(2 if ord(char) >= 0x2E80 else 1 for char in title if char.isalpha())
+def _says(title: str) -> bool:
+    """Whether a title has `_LETTERS` letters; a Chinese, Japanese or Korean one says as much as two."""
+    letters = 0
+    for char in title:
+        if char.isalpha():
+            letters += 2 if ord(char) >= 0x2E80 else 1
+            if letters >= _LETTERS:
+                return True
+    return False
 
 
 def _same(title: str, description: str) -> bool:

@@ -62,7 +62,7 @@ class Rules:
 
     def on(self, *names: str) -> bool:
         """Whether any of these rules is on."""
-        return any(name not in self.off for name in names)
+        return not self.off.issuperset(names)
 
     def action(self, name: str) -> str:
         """What the rule does: `fixed`, `filled`, `grouped`, `flagged` or `quarantined`."""

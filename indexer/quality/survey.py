@@ -24,9 +24,9 @@ class Survey:
         self._filling = Filling(rules)
         self._outliers = Outliers(rules)
 
-    def add(self, product: Product) -> None:
-        """Take a product into account."""
-        product, _ = text.repaired(product, self._rules)
+    def add(self, product: Product) -> tuple[Product, list[Note]]:
+        """Take a product into account; gives it with its text repaired, and what was done."""
+        product, notes = text.repaired(product, self._rules)
         self._outliers.add(product)
         doubles = self._rules.on("exact_duplicates", "near_duplicates")
         fills = self._rules.on("missing_brand", "missing_category")
@@ -35,6 +35,7 @@ class Survey:
             self._duplicates.add(product, title)
         if fills:
             self._filling.add(product, title)
+        return product, notes
 
     def close(self) -> Findings:
         """What the catalog says, for the second pass."""
@@ -52,9 +53,12 @@ class Findings:
     judge: Judge
     counts: Counts
 
-    def apply(self, product: Product) -> tuple[Product | None, list[Note]]:
-        """The product as it should be indexed, or None when it is quarantined, and what was done or found."""
-        made, notes = self._applied(product)
+    def apply(
+        self, product: Product, mended: tuple[Product, list[Note]] | None = None
+    ) -> tuple[Product | None, list[Note]]:
+        """The product as it should be indexed, or None when it is quarantined, and what was done or found. `mended` is what
+        `Survey.add` gave for it; without, its text is repaired here."""
+        made, notes = self._applied(product, mended)
         self.counts.add(product.id, notes, made is None)
         return made, notes
 
@@ -62,17 +66,19 @@ class Findings:
         """What was done so far, as JSON: see `Counts.report`."""
         return self.counts.report()
 
-    def _applied(self, product: Product) -> tuple[Product | None, list[Note]]:
+    def _applied(
+        self, product: Product, mended: tuple[Product, list[Note]] | None
+    ) -> tuple[Product | None, list[Note]]:
         twin = self.twins.get(product.id)
         if twin and twin.stays:
             return None, [Note(twin.rule, "quarantined", f"the same product as {twin.stays}: {product.title}")]
-        product, notes = text.repaired(product, self.rules)
+        product, notes = mended or text.repaired(product, self.rules)
         category = product.category
         if not (product.brand and product.category) and self.rules.on("missing_brand", "missing_category"):
             product, more = self.filler.filled(product, _words(product.title))
-            notes += more
+            notes = notes + more
         product, more = language.checked(product, self.rules)
-        notes += more
+        notes = notes + more
         if twin and not product.variant_group:
             product = replace(product, variant_group=twin.group)
             notes.append(Note(twin.rule, "grouped", f"{twin.group}: {product.title}"))

@@ -33,6 +33,8 @@ _UNSEEN: Final = re.compile(
 """Control, zero-width and direction characters; the joiners that Persian, Hindi and emoji are written with stay."""
 _REPEATED: Final = re.compile(r"([!?])\1+|([,;~=_|-])\2{2,}|\.{4,}")
 _SPACES: Final = re.compile(r"\s\s+|[\t\n\r]")
+_RUNS: Final = ("  ", "!!", "??", ",,,", ";;;", "~~~", "===", "___", "|||", "---", "....")
+"""One of these is in every printable text that has something repeated."""
 _SHOUTED: Final = re.compile(r"[^\W\d_]{4,}")
 
 _Repair = Callable[[str], str]
@@ -91,12 +93,30 @@ def shouts(title: str) -> bool:
     return title.upper() == title and title.lower() != title and len(_SHOUTED.findall(title)) > 1
 
 
-_REPAIRS: Final[tuple[tuple[str, tuple[re.Pattern[str], ...], _Repair], ...]] = (
-    ("mojibake", (_SEQUENCE, _BARE), repair),
-    ("control_characters", (_UNSEEN,), visible),
-    ("repetition", (_REPEATED, _SPACES), calm),
+def _decoded_wrongly(text: str) -> bool:
+    # Most text is ASCII, which was never decoded wrongly.
+    return not text.isascii() and any(pattern.search(text) for pattern in (_SEQUENCE, _BARE))
+
+
+def _unseen(text: str) -> bool:
+    # What cannot be seen cannot be printed either.
+    return not text.isprintable() and _UNSEEN.search(text) is not None
+
+
+def _repetitive(text: str) -> bool:
+    # Looking for each of these is far quicker than for the patterns that they begin; what is printable has no other white
+    # space than blanks.
+    if text.isprintable() and not any(run in text for run in _RUNS):
+        return False
+    return any(pattern.search(text) for pattern in (_REPEATED, _SPACES))
+
+
+_REPAIRS: Final[tuple[tuple[str, Callable[[str], bool], _Repair], ...]] = (
+    ("mojibake", _decoded_wrongly, repair),
+    ("control_characters", _unseen, visible),
+    ("repetition", _repetitive, calm),
 )
-"""Each rule with the patterns of which one is in every text that it changes."""
+"""Each rule with what is so of every text that it changes, and of texts that one is a part of."""
 
 
 def repaired(product: Product, rules: Rules) -> tuple[Product, list[Note]]:
@@ -104,12 +124,9 @@ def repaired(product: Product, rules: Rules) -> tuple[Product, list[Note]]:
     notes: list[Note] = []
     values = (value for values in product.attributes.values() for value in values)
     texts = (product.title, product.description, product.brand, *product.category, *values)
-    whole, ascii_ = _BORDER.join(texts), all(map(str.isascii, texts))
-    for rule, patterns, fix in _REPAIRS:
-        # Most text is ASCII, which was never decoded wrongly.
-        if ascii_ and rule == "mojibake":
-            continue
-        if not rules.on(rule) or not any(pattern.search(whole) for pattern in patterns):
+    whole = _BORDER.join(texts)
+    for rule, concerns, fix in _REPAIRS:
+        if not rules.on(rule) or not concerns(whole):
             continue
         made = _everywhere(product, fix)
         if made is not product:

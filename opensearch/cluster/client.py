@@ -115,7 +115,8 @@ class Client:
         end = time.monotonic() + timeout if timeout is not None else None
         fault: EngineError = self._faults.late(0.0)
         for pause in _pauses(end):
-            time.sleep(pause)
+            if pause:
+                time.sleep(pause)
             left = patience if end is None else min(patience, end - time.monotonic())
             if left <= 0:
                 break

@@ -58,7 +58,7 @@ class TextEncoder:
     Args:
         folder: its folder in the model cache.
         manifest: what `manifest.read` gave for it.
-        threads: texts encoded at a time by `encode`; one query uses one thread.
+        threads: texts encoded at a time by all calls of `encode` together; one query, or one text, uses the calling thread.
 
     Raises:
         ModelError: model or tokenizer cannot be loaded, or the model gives vectors of another size.
@@ -74,7 +74,8 @@ class TextEncoder:
         self._tokenizer = tokenizer(folder / TOKENIZER, manifest.max_length)
         self._session = onnx.session(folder / MODEL)
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encode") if threads > 1 else None
+        # Of one thread too: those who encode at the same time share the threads that were allowed.
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encode")
         self.encode_query("")
 
     def encode(self, texts: Sequence[str], *, kind: Kind) -> Floats:
@@ -91,7 +92,7 @@ class TextEncoder:
             for row in rows:
                 vectors[row] = self._one(prefix + texts[row])
 
-        if self._pool is None or len(texts) < 2:
+        if len(texts) < 2:
             fill(range(len(texts)))
         else:
             # Long texts are dealt out first and evenly, so that the threads end together.

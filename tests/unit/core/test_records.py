@@ -14,6 +14,8 @@ from etalage.core import records
 from etalage.core.records import RECORD, cosine, days, model_numbers, record_of, to_int8
 from etalage.core.text import MODEL, NONE, NUMBER, token_id
 
+NUMBERS = ("price", "list_price", "stock", "rating", "reviews", "popularity", "click_rate", "purchase_rate")
+
 
 def ids(*terms: str) -> list[int]:
     return [token_id(term) for term in terms]
@@ -35,7 +37,7 @@ def test_a_title_alone() -> None:
     assert (record["title_length"], record["description_length"]) == (4, 0)
     for name in ("brand", "category", "attributes", "models"):
         assert not record[name].any(), name
-    for name in ("price", "list_price", "stock", "rating", "reviews", "popularity", "created"):
+    for name in (*NUMBERS, "created"):
         assert math.isnan(record[name]), name
 
 
@@ -44,7 +46,8 @@ def test_every_field() -> None:
         {
             "title": "lamp", "brand": "Acme Light", "category": ["Home Goods", "Desk Lamps"], "description": "a b  c",
             "attributes": {"colour": ["deep red", "red"], "mpn": ["AC-100"]}, "price": 1999, "list_price": 2500,
-            "stock": 0, "rating": 4.5, "reviews": 12, "popularity": 0.25, "created_at": "1970-01-03T12:00:00.000Z",
+            "stock": 0, "rating": 4.5, "reviews": 12, "popularity": 0.25,
+            "click_rate": 0.125, "purchase_rate": 0.0625, "created_at": "1970-01-03T12:00:00.000Z",
         }
     )  # fmt: skip
     assert filled(record, "brand") == ids("acm", "light")
@@ -54,8 +57,8 @@ def test_every_field() -> None:
     assert filled(record, "attributes") == ids("deep", "red", "ac", "100")
     assert filled(record, "models") == ids("ac100")
     assert record["description_length"] == 3
-    names = ("price", "list_price", "stock", "rating", "reviews", "popularity", "created")
-    assert [float(record[name]) for name in names] == [1999, 2500, 0, 4.5, 12, 0.25, 2.5]
+    names = (*NUMBERS, "created")
+    assert [float(record[name]) for name in names] == [1999, 2500, 0, 4.5, 12, 0.25, 0.125, 0.0625, 2.5]
 
 
 def test_what_is_too_long_is_cut() -> None:
@@ -76,7 +79,7 @@ def test_what_is_too_long_is_cut() -> None:
 
 def test_a_record_takes_the_same_room_everywhere() -> None:
     # Stored as bytes: a change of this is a change of `RECORD_VERSION`.
-    assert (RECORD.itemsize, records.RECORD_VERSION) == (4 * 2 * 32 + 32 + 4 * (4 + 12 + 32 + 6) + 2 * 2 + 7 * 4, 1)
+    assert (RECORD.itemsize, records.RECORD_VERSION) == (4 * 2 * 32 + 32 + 4 * (4 + 12 + 32 + 6) + 2 * 2 + 9 * 4, 2)
     record = record_of({"title": "red lamp", "price": 5})
     assert np.frombuffer(record.tobytes(), RECORD)[0].tobytes() == record.tobytes()
 

@@ -160,3 +160,9 @@ def test_compacting_again_changes_nothing(number: str) -> None:
 
 def test_kinds_are_told_apart() -> None:
     assert (text.NONE, text.NUMBER, text.MODEL) == (0, 1, 2)
+
+
+@given(st.text(alphabet="abZ019_:.,;'\u2019 -!?\n", max_size=20))
+def test_ascii_is_cut_into_words_as_all_text_is(typed: str) -> None:
+    plain = typed.replace("\u2019", "'")
+    assert text._ASCII_WORD.findall(plain) == [match.group() for match in text._WORD.finditer(plain)]

@@ -58,7 +58,7 @@ def test_an_empty_cell_is_an_unknown_number(empty: Any) -> None:
     assert (found.price, found.stock, found.rating, found.reviews, found.popularity) == (None,) * 5
 
 
-@pytest.mark.parametrize("name", ["price", "list_price", "rating", "reviews", "popularity"])
+@pytest.mark.parametrize("name", ["price", "list_price", "rating", "reviews", "popularity", "click_rate", "purchase_rate"])
 @pytest.mark.parametrize(
     ("value", "told"),
     [

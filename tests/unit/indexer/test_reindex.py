@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.errors import CatalogError, ConfigError, EngineTimeout, ModelError, ReindexIncomplete
 from etalage.core.records import Document
 from etalage.core.settings import load
-from indexer import reindex, staging
+from indexer import ledger, reindex, staging
 from indexer.reindex import Options
 from opensearch.embedded import EmbeddedEngine
 from opensearch.engine import Request
@@ -383,3 +384,28 @@ def test_a_product_that_should_have_gone_keeps_the_old_generation(
     with pytest.raises(ReindexIncomplete, match="lacks 0 products and has 1 too many"):
         reindex.finish(shop.engine, job)
     assert shop.served() == ALL
+
+
+# chunks
+def test_the_ids_of_a_chunk_are_read_alone() -> None:
+    entries = [ledger.Entry({"id": "a\nb", "title": "A"}, (0.5,)), ledger.Entry({"id": "c", "title": "C"})]
+    packed = staging.packed(entries)
+    assert staging.ids_of(packed) == ["a\nb", "c"]
+    assert [(one.source, list(one.image), one.version) for one in staging.unpacked(packed, 7)] == [
+        ({"id": "a\nb", "title": "A"}, [0.5], 7), ({"id": "c", "title": "C"}, [], 7),
+    ]  # fmt: skip
+
+
+def test_chunks_without_a_line_of_ids_are_read_too() -> None:
+    packed = zlib.compress(orjson.dumps([{"source": {"id": "a", "title": "A"}, "image": []}]))
+    assert staging.ids_of(packed) == ["a"]
+    assert [one.source["id"] for one in staging.unpacked(packed)] == ["a"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 64, 100, 256, 1000])
+def test_parts_of_a_chunk_are_whole_and_end_small(count: int) -> None:
+    entries = [ledger.Entry({"id": str(number)}) for number in range(count)]
+    parts = list(reindex._parts(entries))
+    assert [one for part in parts for one in part] == entries
+    assert all(parts) and max(map(len, parts), default=0) <= 64
+    assert not parts or len(parts[-1]) <= 31
