@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 from etalage.core.encoders import Encoder
-from etalage.core.errors import FingerprintMismatch, QueryError
+from etalage.core.errors import EngineError, FingerprintMismatch, QueryError
 from etalage.core.records import Product
 from indexer import clean, documents, ledger, reindex, staging
 from indexer.ledger import Entry
 from indexer.looks import Looks
 from indexer.mapping import NAMES, FeedMapping
+from opensearch import fields
 from opensearch.engine import Generation, SearchEngine
 from opensearch.jobs import Letter
 
@@ -109,6 +110,7 @@ def apply(
     Raises:
         QueryError: nothing was indexed yet.
         FingerprintMismatch: the index was built with another encoder; nothing was changed.
+        EngineError: it was written by another version; nothing was changed.
         EngineError, ModelError: applying failed; those that were applied are applied again without harm.
     """
     targets = _targets(engine, index)
@@ -140,6 +142,12 @@ def _verify(serving: Generation, encoder: Encoder, looks: Looks | None, changes:
     spec = serving.spec
     mine = looks.encoder.fingerprint if looks is not None else ""
     pictures = any(one.fields.get("images") for one in changes) and spec.fingerprint_image != mine
+    if spec.schema != fields.SCHEMA_VERSION:
+        raise EngineError(
+            "the index was written by another version of Etalage",
+            value=f"schema {spec.schema}, this one writes {fields.SCHEMA_VERSION}",
+            remedy="Index the catalog again with `etalage index FILE`.",
+        )
     if spec.fingerprint != encoder.fingerprint or (pictures and spec.fingerprint_image):
         was = spec.model if spec.fingerprint != encoder.fingerprint else spec.model_image
         name = "ETALAGE_TEXT_MODEL" if was == spec.model else "ETALAGE_IMAGE_MODEL"
@@ -219,7 +227,9 @@ def _entry(change: Change, stored: Mapping[str, Any] | None, serving: Generation
         unknown = "there is no such product, and to make one " if stored is None else ""
         raise clean.BadRow(f"{unknown}the title is missing")
     attributes = {**({} if whole or stored is None else stored.get("attributes", {})), **given.get("attributes", {})}
-    before = {} if whole or stored is None else {name: stored[name] for name in stored if name in NAMES}
+    # A product that is replaced is still the one that shoppers knew.
+    kept = fields.RATES if whole else NAMES
+    before = {name: value for name, value in (stored or {}).items() if name in kept}
     merged = before | given | {"attributes": {name: tuple(one) for name, one in attributes.items() if one}}
     keep = not whole and not vector and "images" not in given
     return Entry(documents.source(Product(**merged)), vector, change.version, keep_image=keep)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from etalage.core import records
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Raised when documents, analyzers or the mapping change so that an index must be rebuilt."""
 
 K1: Final = 1.2
@@ -50,7 +50,11 @@ DERIVED: Final = ("attrs", "category_path", "model", "attributes_text")
 INTERNAL: Final = ("content", "encoded", "record", "vec_text", "vec_image")
 """Fields of a stored document that are nobody's but the engine's."""
 
-NUMERIC: Final = ("price", "list_price", "stock", "rating", "reviews", "popularity", "created")
+RATES: Final = ("click_rate", "purchase_rate")
+SIGNALS: Final = ("popularity", *RATES)
+"""Numbers that are learnt from what shoppers do, where the feed does not give them; no feed is likely to give the rates."""
+
+NUMERIC: Final = ("price", "list_price", "stock", "rating", "reviews", *SIGNALS, "created")
 """Numbers, for ranges and sorting (names of the feature record)."""
 
 FACETS: Final = ("brand", "category")

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +17,13 @@ from kombu.exceptions import OperationalError
 from etalage.core.encoders import Encoder
 from etalage.core.errors import EngineError, EngineTimeout, EngineUnavailable, ReindexIncomplete
 from etalage.core.settings import Settings
-from indexer import reindex
+from indexer import reindex, sources
 from indexer.looks import Looks
 from indexer.preview import preview
 from opensearch.embedded.lock import writer
 from opensearch.engine import SearchEngine
 from opensearch.jobs import Job, JobState
+from ranker.behaviour import kept
 from workers import behaviour, parts
 from workers.celery_app import QUEUE, make_app
 from workers.process import OwnWorker
@@ -61,13 +63,15 @@ def index_feed(
         try:
             encoder = parts.encoder_of(settings)
             app = reachable(settings)
+            options = _learnt(settings, options)
+            digest = sources.digest(path)
             if settings.image_model is None:
-                known = reindex.same_again(engine, encoder, settings.index, path, options)
+                known = reindex.same_again(engine, encoder, settings.index, path, options, digest)
                 if known is not None:
                     return known
             looks = parts.looks_of(settings, options.pictures)
             job = reindex.plan(
-                engine, encoder, settings.index, path, options, lambda stage, done: report(stage, done, 0), looks
+                engine, encoder, settings.index, path, options, lambda stage, done: report(stage, done, 0), looks, digest
             )
             own = (lambda number: _work(engine, encoder, job, number, settings, looks)) if hands else None
             _drive(engine, job, app, settings, report, own)
@@ -92,6 +96,12 @@ def options_of(settings: Settings, path: Path, pictures: Path | None = None, **m
     )
 
 
+def _learnt(settings: Settings, options: reindex.Options) -> reindex.Options:
+    """Options with the signals of products as they were computed last. Raises EngineError."""
+    found = kept.read(parts.signals_file(settings))
+    return replace(options, signals=found.numbers, signals_digest=found.digest)
+
+
 def _work(
     engine: SearchEngine, encoder: Encoder, job: Job, number: int, settings: Settings, looks: Looks | None
 ) -> None:
@@ -108,6 +118,7 @@ def preview_feed(
 ) -> dict[str, Any]:
     """What `index_feed` would do, and at what cost; see `indexer.preview`."""
     encoder, looks = parts.encoder_of(settings), parts.looks_of(settings, options.pictures)
+    options = _learnt(settings, options)
     return preview(engine, encoder, settings.index, path, options, looks, lambda stage, done: report(stage, done, 0))
 
 

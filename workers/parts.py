@@ -17,6 +17,7 @@ from indexer.pictures import PictureSource
 from indexer.quality import RULES, Rules
 from opensearch.engine import SearchEngine
 from ranker import rerank
+from ranker.adapt import Adaptation
 from ranker.evaluate import Evaluator
 from ranker.rerank import Ranker
 from ranker.search import Searcher
@@ -94,6 +95,16 @@ def sight_of(settings: Settings) -> Sight:
     return Sight(pairs, settings.home / "alignment" / settings.index)
 
 
+def adapter_folder(settings: Settings) -> Path:
+    """Where the adapter of the queries of `settings.index` is kept."""
+    return settings.home / "adapter" / settings.index
+
+
+def adaptation_of(settings: Settings) -> Adaptation:
+    """What moves query vectors of `settings.index`, if an adapter was trained."""
+    return Adaptation(adapter_folder(settings))
+
+
 def searcher_of(settings: Settings, engine: SearchEngine) -> Searcher:
     """What answers searches of `settings.index`. Without its encoder it searches by words and says so (`degraded`)."""
     encoder: Encoder | None
@@ -108,6 +119,7 @@ def searcher_of(settings: Settings, engine: SearchEngine) -> Searcher:
         encoder,
         ranker_of(settings),
         sight=sight_of(settings),
+        adaptation=adaptation_of(settings),
         window=settings.candidates,
         neighbours=settings.neighbours,
     )
@@ -132,6 +144,7 @@ def evaluator_of(settings: Settings, engine: SearchEngine) -> Evaluator:
         encoder,
         ranker,
         sight=sight_of(settings),
+        adaptation=adaptation_of(settings),
         window=settings.candidates,
         neighbours=settings.neighbours,
         reasons=reasons,
@@ -145,6 +158,7 @@ def plan_of(settings: Settings, judged: Judgments, source: str, **more: Any) -> 
         neighbours=settings.neighbours,
         trained_on=f"{source} ({judged.digest})",
         sight=sight_of(settings),
+        adaptation=adaptation_of(settings),
         **more,
     )
 

@@ -14,30 +14,37 @@ from workers.celery_app import UPKEEP, make_app
 
 NIGHTLY: Final = "etalage.nightly"
 COMPLETIONS: Final = "etalage.rebuild_completions"
+SIGNALS: Final = "etalage.refresh_signals"
 
+_REMEDY: Final = "Set ETALAGE_NIGHTLY_FEED, ETALAGE_SIGNALS_AT or ETALAGE_COMPLETIONS_EVERY."
 _TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 
 
 def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Celery's beat schedule: the nightly feed at its time (UTC), and completions built anew every so many minutes.
+    """Celery's beat schedule: the nightly feed and the signals at their times (UTC), and completions built anew every so many
+    minutes.
 
     Raises:
-        ConfigError: the time is none, or nothing is to be done.
+        ConfigError: a time is none, or nothing is to be done.
     """
     found: dict[str, dict[str, Any]] = {}
     if settings.nightly_feed is not None:
-        at = _TIME.fullmatch(settings.nightly_at)
-        if at is None:
-            raise ConfigError(
-                "ETALAGE_NIGHTLY_AT is no time of day", value=settings.nightly_at, remedy="Write HH:MM, in UTC."
-            )
-        found["nightly"] = {"task": NIGHTLY, "schedule": crontab(hour=int(at[1]), minute=int(at[2]))}
+        found["nightly"] = {"task": NIGHTLY, "schedule": _daily("ETALAGE_NIGHTLY_AT", settings.nightly_at)}
+    if settings.signals_at is not None:
+        found["signals"] = {"task": SIGNALS, "schedule": _daily("ETALAGE_SIGNALS_AT", settings.signals_at)}
     if settings.completions_every:
         found["completions"] = {"task": COMPLETIONS, "schedule": timedelta(minutes=settings.completions_every)}
     if not found:
-        raise ConfigError("nothing is scheduled", remedy="Set ETALAGE_NIGHTLY_FEED or ETALAGE_COMPLETIONS_EVERY.")
+        raise ConfigError("nothing is scheduled", remedy=_REMEDY)
     # A message that no worker took before the next one is due is of no use.
     return {name: one | {"options": {"queue": UPKEEP, "expires": 3600}} for name, one in found.items()}
+
+
+def _daily(name: str, given: str) -> crontab:
+    at = _TIME.fullmatch(given)
+    if at is None:
+        raise ConfigError(f"{name} is no time of day", value=given, remedy="Write HH:MM, in UTC.")
+    return crontab(hour=int(at[1]), minute=int(at[2]))
 
 
 def run(settings: Settings) -> None:

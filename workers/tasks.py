@@ -6,14 +6,15 @@ import os
 import socket
 from functools import lru_cache
 
-from celery import shared_task
+from celery import Task, shared_task
 
 from etalage.core.encoders import Encoder
+from etalage.core.errors import WriterBusy
 from etalage.core.settings import Settings, load
 from indexer import reindex
 from indexer.looks import Looks
 from opensearch.engine import SearchEngine
-from workers import behaviour, coordinate, parts, schedule
+from workers import behaviour, coordinate, parts, schedule, signals
 
 
 @lru_cache(maxsize=1)
@@ -61,3 +62,12 @@ def nightly() -> None:
 def rebuild_completions() -> None:
     """Build the completions from behaviour as it is stored now."""
     behaviour.rebuild_completions(_engine(), _settings())
+
+
+@shared_task(name=schedule.SIGNALS, bind=True, max_retries=12)  # type: ignore[untyped-decorator]
+def refresh_signals(self: Task) -> None:
+    """Learn from behaviour as it is stored now what products are like; again five minutes later while a feed is indexed."""
+    try:
+        signals.refresh(_engine(), _settings())
+    except WriterBusy as error:
+        raise self.retry(exc=error, countdown=300) from None

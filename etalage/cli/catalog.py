@@ -1,4 +1,4 @@
-"""`etalage index`, `etalage events import`: what goes in."""
+"""`etalage index`, `etalage events import`, `etalage signals refresh`: what goes in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from etalage.cli.options import Home, Index, Json, engine_for, err, out, print_json, settings_of
 from etalage.core.errors import ConfigError
 from indexer import quality
-from workers import behaviour, changes, coordinate
+from workers import behaviour, changes, coordinate, signals
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,6 +23,9 @@ def add_to(app: typer.Typer) -> None:
     events = typer.Typer(help="Shoppers' behaviour (UBI 1.3.0).", no_args_is_help=True)
     events.command("import")(import_events)
     app.add_typer(events, name="events")
+    learnt = typer.Typer(help="Numbers of products that are learnt from behaviour.", no_args_is_help=True)
+    learnt.command("refresh")(refresh_signals)
+    app.add_typer(learnt, name="signals")
 
 
 def index(
@@ -206,3 +209,32 @@ def import_events(
     out.print(
         f"{made['completions']:,} completions ({made['from_log']:,} from queries); dropped texts: {made['dropped']}"
     )
+
+
+def refresh_signals(
+    half_life: Annotated[
+        float | None, typer.Option("--half-life", min=0.01, help="Days after which an event counts half (default 30).")
+    ] = None,
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Learn popularity, click rate and purchase rate from stored behaviour, and write them to the products."""
+    settings = settings_of(home, index, signals_half_life=half_life)
+    with engine_for(settings) as engine:
+        result = signals.refresh(engine, settings)
+    if json:
+        print_json(result)
+        return
+    out.print(f"{result['read']:,} read; {result['products']:,} products, {result['unknown']:,} not in the catalog")
+    means = [
+        f"{name.replace('_', ' ')} {'unknown' if result[name] is None else format(result[name], '.1%')}"
+        for name in ("click_rate", "purchase_rate")
+    ]
+    out.print(f"on average: {', '.join(means)}")
+    names = ("changed", "updated", "stale", "refused")
+    out.print(", ".join(f"{result[name]:,} {name}" for name in names) + f" in {result['seconds']} s")
+    if result["left_out"]:
+        out.print(f"{result['left_out']:,} days of clients that act like no person are left out")
+    for reason in result["reasons"]:
+        out.print(reason)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from etalage.core.errors import EngineError, EtalageError
 from etalage.core.settings import Settings
 from ranker import rerank
+from ranker.behaviour import kept
 from workers import parts
 
 
@@ -22,7 +23,7 @@ def plain(record: Any) -> dict[str, Any]:
 
 
 def run(settings: Settings) -> list[dict[str, Any]]:
-    """`{part, ok, detail}` for the home, engine, index, encoders, ranker, completions and broker."""
+    """`{part, ok, detail}` for the home, engine, index, encoders, ranker, completions, signals and broker."""
     checks: dict[str, Callable[[], str]] = {
         "home": lambda: _home(settings),
         "engine": lambda: _engine(settings),
@@ -31,6 +32,7 @@ def run(settings: Settings) -> list[dict[str, Any]]:
         "pictures": lambda: _pictures(settings),
         "ranker": lambda: _ranker(settings),
         "completions": lambda: _completions(settings),
+        "signals": lambda: _signals(settings),
         "broker": lambda: _broker(settings),
     }
     found = []
@@ -85,6 +87,11 @@ def _ranker(settings: Settings) -> str:
 
 def _completions(settings: Settings) -> str:
     return f"{len(parts.completer_of(settings).complete('', 100))} for an empty prefix"
+
+
+def _signals(settings: Settings) -> str:
+    found = kept.read(parts.signals_file(settings)).numbers
+    return f"of {len(found):,} products" if found else "none yet: `etalage signals refresh` learns them from events"
 
 
 def _broker(settings: Settings) -> str:

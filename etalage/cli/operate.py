@@ -78,7 +78,7 @@ def worker(
 
 
 def beat(home: Home = None, json: Json = False) -> None:
-    """Have the nightly feed indexed and completions built by the clock, until stopped; one of these is enough."""
+    """Have the nightly feed indexed, signals refreshed and completions built by the clock, until stopped; one is enough."""
     schedule.run(settings_of(home))
 
 

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ETALAGE_", frozen=True, extra="forbid")
 
-    home: Path = Field(Path(".etalage"), description="folder of the embedded engine, artifacts and completions")
+    home: Path = Field(Path(".etalage"), description="folder of the embedded engine, artifacts, completions and signals")
     index: str = Field("products", description="name of the index (an alias over generations)")
     models: Path = Field(default_factory=lambda: user_cache() / "models", description="cache of exported encoders")
     text_model: str = Field("all-MiniLM-L6-v2", description="encoder of text, by its name in the model cache")
@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     nightly_feed: Path | None = Field(None, description="feed that `etalage beat` has indexed every night")
     nightly_at: str = Field("03:00", description="when, in UTC")
     completions_every: int = Field(0, ge=0, le=10_080, description="minutes after which `etalage beat` has completions built; 0: never")
+    signals_at: str | None = Field(None, description="when `etalage beat` has signals refreshed, HH:MM in UTC; unset: never")
+    signals_half_life: float = Field(30.0, gt=0, le=3650, description="days after which an event counts half in the signals")
     lease: float = Field(120.0, gt=0, le=86_400, description="seconds that a worker may hold a chunk")
 
     candidates: int = Field(200, ge=10, le=1000, description="products brought to the ranker per query")

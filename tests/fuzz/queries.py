@@ -20,7 +20,7 @@ KEYWORDS: Final = (
     "attrs",
     "id",
 )
-NUMBERS: Final = ("price", "list_price", "stock", "rating", "reviews", "popularity", "created")
+NUMBERS: Final = ("price", "list_price", "stock", "rating", "reviews", "popularity", "click_rate", "purchase_rate", "created")
 DATES: Final = ("created_at", "updated_at")
 TEXTS: Final = ("title", "description", "brand.text", "category.text", "model", "attributes_text")
 ODD: Final = (

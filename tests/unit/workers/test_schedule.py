@@ -24,8 +24,11 @@ def set_to(settings: Settings, **more: Any) -> Settings:
     return settings.model_copy(update=more)
 
 
-def test_the_nightly_feed_and_completions_are_due(settings: Settings) -> None:
-    found = schedule.schedule(set_to(settings, nightly_feed=Path("feed.csv"), nightly_at="4:05", completions_every=30))
+def test_the_nightly_feed_signals_and_completions_are_due(settings: Settings) -> None:
+    found = schedule.schedule(
+        set_to(settings, nightly_feed=Path("feed.csv"), nightly_at="4:05", completions_every=30, signals_at="05:00")
+    )
+    assert found["signals"]["schedule"] == crontab(hour=5, minute=0)
     assert found["nightly"]["schedule"] == crontab(hour=4, minute=5)
     assert found["completions"]["schedule"] == timedelta(minutes=30)
     app = make_app(settings)
@@ -36,8 +39,9 @@ def test_the_nightly_feed_and_completions_are_due(settings: Settings) -> None:
 
 @pytest.mark.parametrize("at", ["24:00", "3", "3:60", "", "03:00:00", "noon"])
 def test_a_time_that_is_none_is_refused(settings: Settings, at: str) -> None:
-    with pytest.raises(ConfigError, match="no time of day"):
-        schedule.schedule(set_to(settings, nightly_feed=Path("f"), nightly_at=at))
+    for given in ({"nightly_feed": Path("f"), "nightly_at": at}, {"signals_at": at}):
+        with pytest.raises(ConfigError, match=f"{list(given)[-1].upper()} is no time of day"):
+            schedule.schedule(set_to(settings, **given))
 
 
 def test_nothing_to_do_or_nobody_to_do_it_is_refused(settings: Settings) -> None:

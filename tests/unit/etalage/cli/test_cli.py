@@ -72,7 +72,7 @@ def test_doctor_names_every_part(etalage: Run, shop: Path) -> None:
     found = result.document
     assert found["ok"] is True
     assert [one["part"] for one in found["checks"]] == [
-        "home", "engine", "index", "encoder", "pictures", "ranker", "completions", "broker"
+        "home", "engine", "index", "encoder", "pictures", "ranker", "completions", "signals", "broker"
     ]  # fmt: skip
 
 
