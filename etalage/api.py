@@ -58,11 +58,13 @@ class Shop:
         filters: object = None,
         sort: str | None = None,
         explain: bool = False,
+        understand: bool = True,
     ) -> Answer:
-        """Search; filters and sort as on the command line. Raises QueryError, EngineError, FingerprintMismatch."""
+        """Search; filters and sort as on the command line; without `understand`, words as they are. Raises QueryError, EngineError, FingerprintMismatch."""
         if self._searcher is None:
             self._searcher = parts.searcher_of(self.settings, self.engine)
-        return self._searcher.search(Ask(q, size, start, parse_filters(filters), parse_sort(sort), explain=explain))
+        ask = Ask(q, size, start, parse_filters(filters), parse_sort(sort), explain=explain, understand=understand)
+        return self._searcher.search(ask)
 
     def suggest(self, prefix: str, *, size: int = 10) -> list[Entry]:
         """Complete a prefix. Raises EngineError before completions were built."""

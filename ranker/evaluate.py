@@ -12,18 +12,23 @@ import numpy as np
 
 from etalage.core.artifact import query_hash
 from etalage.core.encoders import Encoder
+from etalage.core.encoders.adapter import Adapter
 from etalage.core.errors import QueryError
 from etalage.core.records import Floats
 from opensearch.engine import Ids, Lists, Request, SearchEngine
-from ranker import features, metrics, retrieve
+from ranker import adapt, features, metrics, retrieve
+from ranker.adapt import Adaptation
 from ranker.query import Query, understand
 from ranker.rerank import Ranker
 from ranker.search import Numbers, by_score, final_scores
 from ranker.sight import Sight
 from ranker.training.judgments import Judgments, Qrels
+from ranker.understanding import Understanding
 
 ARMS: Final = ("bm25", "vector", "hybrid", "ranked")
 _DEPTH: Final = 100
+_UNDERSTOOD: Final = ("hybrid", "ranked")
+"""Arms that understand queries as a live search does; the others take them as they were typed."""
 _PAIRS: Final = (("hybrid", "bm25"), ("ranked", "hybrid"), ("ranked", "bm25"))
 
 
@@ -43,6 +48,8 @@ class Evaluator:
         encoder: None leaves `vector`, `hybrid` and `ranked` out; `reason` says why.
         ranker: None leaves `ranked` out.
         sight: compares words with pictures, for `ranked`.
+        adaptation: moves query vectors, in every arm that has one; an adapter that cannot be used is an error.
+        understanding: what `hybrid` and `ranked` understand queries with; None takes them as they were typed.
         reasons: arm → why it cannot run.
     """
 
@@ -54,11 +61,15 @@ class Evaluator:
         ranker: Ranker | None,
         *,
         sight: Sight | None = None,
+        adaptation: Adaptation | None = None,
+        understanding: Understanding | None = None,
         window: int = 200,
         neighbours: int = 100,
         reasons: Mapping[str, str] | None = None,
     ) -> None:
         self.engine, self.index, self.encoder, self.ranker, self.sight = engine, index, encoder, ranker, sight
+        self.adaptation = adaptation
+        self.understanding = understanding or Understanding.plain()
         self.window, self.neighbours = window, neighbours
         self.reasons = dict(reasons or {})
         serving = engine.serving(index)
@@ -75,7 +86,8 @@ class Evaluator:
         the best order of the ranked arm's candidates.
 
         Raises:
-            QueryError: qrels share queries with the ranker's training (unless `allow_overlap`), or no query is left.
+            QueryError: qrels share queries with the training of ranker or adapter (unless `allow_overlap`), or no query is left.
+            ModelError: encoder, adapter or ranker failed.
         """
         if not allow_overlap:
             self._refuse_overlap(judgments.qrels)
@@ -87,10 +99,10 @@ class Evaluator:
         tallies = {arm: _Tally() for arm in self._arms()}
         reference: dict[str, list[float]] = {"random": [], "oracle": []}
         for text, ratings in qrels.items():
-            query = understand(text)
             for arm, tally in tallies.items():
                 only = sorted(ratings) if judged_only else None
                 started = time.perf_counter()
+                query = self.understanding.read(text) if arm in _UNDERSTOOD else understand(text)
                 scored = self._run(arm, query, only)
                 tally.latencies.append((time.perf_counter() - started) * 1000)
                 tally.runs[text] = scored
@@ -119,10 +131,12 @@ class Evaluator:
 
     def _run(self, arm: str, query: Query, only: list[str] | None) -> list[tuple[str, float]]:
         """One arm's ranked (id, score), best first, at most `_DEPTH` unless `only` lists what to order."""
-        vector = None if arm == "bm25" else self._encode(query)
-        request = self._request(arm, query, vector, only)
+        encoder = None if arm == "bm25" else self.encoder
+        meaning = None if encoder is None else adapt.encode(encoder, query.text, self.adaptation)
+        request = self._request(arm, query, None if meaning is None else meaning.near, only)
         sight = self.sight if arm == "ranked" else None
-        retrieved = retrieve.candidates(self.engine, self.index, query, request, sight)
+        words = None if meaning is None else meaning.words
+        retrieved = retrieve.candidates(self.engine, self.index, query, request, sight, words)
         found = retrieved.candidates
         order: list[tuple[str, float]]
         if arm == "bm25":
@@ -139,28 +153,33 @@ class Evaluator:
         scored = {one for one, _ in order}
         return order + [(one, float("-inf")) for one in only if one not in scored]
 
-    def _encode(self, query: Query) -> Floats | None:
-        return None if self.encoder is None else self.encoder.encode_query(query.text)
-
     def _request(self, arm: str, query: Query, vector: Floats | None, only: list[str] | None) -> Request:
         lists = {"bm25": Lists.LEXICAL, "vector": Lists.VECTOR}.get(arm, Lists.BOTH)
         if only is not None:
             size = len(only)
-            return Request(query.text, vector, size, 0, size, (Ids(tuple(only)),), lists=lists)
+            return Request(query.lexical, vector, size, 0, size, (Ids(tuple(only)),), lists=lists)
         size = _DEPTH if arm in ("bm25", "vector") else self.window
-        return Request(query.text, vector, self.neighbours, 0, size, lists=lists)
+        return Request(query.lexical, vector, self.neighbours, 0, size, lists=lists)
 
     def _refuse_overlap(self, qrels: Qrels) -> None:
-        if self.ranker is None:
-            return
-        trained = set(self.ranker.manifest.queries)
-        shared = [query for query in qrels if query_hash(query) in trained]
-        if shared:
-            raise QueryError(
-                f"{len(shared)} of {len(qrels)} queries were used to train the ranker",
-                value=shared[0],
-                remedy="Evaluate on other queries, or accept flattering figures with --allow-overlap.",
-            )
+        adapter = self._adapter()
+        trained = {
+            "ranker": set() if self.ranker is None else set(self.ranker.manifest.queries),
+            "adapter": set() if adapter is None else set(adapter.manifest.queries),
+        }
+        for what, hashes in trained.items():
+            shared = [query for query in qrels if query_hash(query) in hashes]
+            if shared:
+                raise QueryError(
+                    f"{len(shared)} of {len(qrels)} queries were used to train the {what}",
+                    value=shared[0],
+                    remedy="Evaluate on other queries, or accept flattering figures with --allow-overlap.",
+                )
+
+    def _adapter(self) -> Adapter | None:
+        if self.encoder is None or self.adaptation is None:
+            return None
+        return self.adaptation.current(self.encoder.fingerprint)
 
     def _missing(self, judgments: Judgments) -> int:
         serving = self.engine.serving(self.index)
@@ -174,7 +193,9 @@ class Evaluator:
         ranker = None
         if self.ranker is not None:
             ranker = {"name": self.ranker.manifest.name, "trained_on": self.ranker.manifest.trained_on}
-        return {"encoder": encoder, "ranker": ranker}
+            ranker["adapter"] = self.ranker.manifest.adapter
+        adapter = self._adapter()
+        return {"encoder": encoder, "adapter": adapter.manifest.name if adapter is not None else None, "ranker": ranker}
 
 
 def _ordered(ids: list[str], scores: Numbers, scored: np.ndarray[Any, np.dtype[np.bool_]]) -> list[tuple[str, float]]:

@@ -1,7 +1,9 @@
-"""Understand a query: check it, normalise it, and turn it into the token ids that the features compare."""
+"""Understand a query: check it, normalise it, take it apart in small steps that are reported, and turn it into the token ids
+that the features compare."""
 
 from __future__ import annotations
 
+from collections.abc import Container, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,10 +12,22 @@ import numpy.typing as npt
 
 from etalage.core import text
 from etalage.core.errors import QueryError
+from etalage.core.text import Token
+from opensearch.engine import Filter
+from ranker import corrections, intents, units
+from ranker.synonyms import Synonyms
+from ranker.vocabulary import Vocabulary
 
 MAX_CHARACTERS: Final = 1000
 MAX_TERMS: Final = 32
 """Longer queries are refused; of a query with more terms only the first ones count."""
+
+PRICE, WITHOUT, SPELLING, UNITS, NAMES, SYNONYMS = "price", "without", "spelling", "units", "names", "synonyms"
+STEPS: Final = frozenset((PRICE, WITHOUT, SPELLING, UNITS, NAMES, SYNONYMS))
+"""What can be understood, in this order."""
+
+DID_YOU_MEAN, RELAXED = "did_you_mean", "relaxed"
+"""Besides: a doubtful correction that was not made, and filters that were given up since nothing matched under them."""
 
 _LONGEST_MODEL: Final = 3
 _SHORTEST_NUMBER: Final = 3
@@ -22,15 +36,33 @@ Ids = npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was understood: which step, the words it is about, and what was made of them."""
+
+    step: str
+    was: str
+    now: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The step as answers give it."""
+        return {"step": self.step, "from": self.was, "to": self.now}
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """An understood query.
 
     Attributes:
-        text: normalised, cut to `MAX_TERMS` terms; empty when the shop is browsed.
+        text: normalised, corrected, without the words that became filters, cut to `MAX_TERMS` terms; empty when the shop is
+            browsed.
         stems, surfaces: uint32 [m], ids of its terms in order (`text.token_id`).
         kinds: uint8 [m], `text.NONE`, `NUMBER` or `MODEL`.
         models: uint32, ids of article numbers it may name: up to three adjacent terms with a digit, joined.
         number: the whole query as an article number (`text.compact`), empty when it can't be one.
+        more: terms that find the same things, for the lexical query alone.
+        filters: what the query asks for besides its words.
+        steps: what was understood, in order.
+        named: (kind, name) of brands, categories, colours and sizes of the catalog that the query names.
     """
 
     text: str
@@ -39,10 +71,35 @@ class Query:
     kinds: npt.NDArray[np.uint8]
     models: Ids
     number: str = ""
+    more: str = ""
+    filters: tuple[Filter, ...] = ()
+    steps: tuple[Step, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def lexical(self) -> str:
+        """The text of the lexical query, whose terms are alternatives."""
+        return f"{self.text} {self.more}" if self.more else self.text
 
 
-def understand(query: str) -> Query:
-    """Understand what was typed. Raises QueryError when it is longer than `MAX_CHARACTERS`."""
+def understand(
+    query: str,
+    vocabulary: Vocabulary | None = None,
+    synonyms: Synonyms | None = None,
+    *,
+    common: Container[str] = (),
+    steps: Set[str] = frozenset(),
+) -> Query:
+    """Understand what was typed.
+
+    Args:
+        vocabulary: the words of the catalog, without which most steps do nothing.
+        common: words of the language that are no slips though the catalog lacks them.
+        steps: those of `STEPS` that are taken; none takes the query as it was typed.
+
+    Raises:
+        QueryError: it is longer than `MAX_CHARACTERS`.
+    """
     if len(query) > MAX_CHARACTERS:
         raise QueryError(
             f"the query has {len(query):,} characters, at most {MAX_CHARACTERS:,} are searched",
@@ -50,10 +107,22 @@ def understand(query: str) -> Query:
             remedy="Shorten it.",
         )
     clean = text.normalize(query)
-    tokens = text.tokenize(clean)
-    if len(tokens) > MAX_TERMS:
-        tokens = tokens[:MAX_TERMS]
-        clean = " ".join(token.surface for token in tokens)
+    clean, tokens = _cut(clean)
+    told: list[Step] = []
+    filters: tuple[Filter, ...] = ()
+    more: list[str] = []
+    if steps:
+        clean, filters, told, more = _reworded(clean, vocabulary, common, steps)
+        clean, tokens = _cut(clean)
+    named: list[tuple[str, str]] = []
+    if NAMES in steps and vocabulary is not None:
+        for typed, value in intents.names(tokens, vocabulary):
+            told.append(Step(value.kind, typed, value.name))
+            named.append((value.kind, value.name))
+    if SYNONYMS in steps and synonyms is not None:
+        for phrase, other in synonyms.expand([token.stem for token in tokens]):
+            told.append(Step("synonym", phrase, other))
+            more.append(other)
     return Query(
         clean,
         np.array([text.token_id(token.stem) for token in tokens], np.uint32),
@@ -61,7 +130,58 @@ def understand(query: str) -> Query:
         np.array([token.kind for token in tokens], np.uint8),
         _models([token.surface for token in tokens]),
         _number(clean, len(tokens)),
+        _terms(more, tokens),
+        filters,
+        tuple(told),
+        tuple(named),
     )
+
+
+def _cut(clean: str) -> tuple[str, list[Token]]:
+    """A text of at most `MAX_TERMS` terms, and its terms."""
+    tokens = text.tokenize(clean)
+    if len(tokens) > MAX_TERMS:
+        tokens = tokens[:MAX_TERMS]
+        clean = " ".join(token.surface for token in tokens)
+    return clean, tokens
+
+
+def _reworded(
+    clean: str, vocabulary: Vocabulary | None, common: Container[str], steps: Set[str]
+) -> tuple[str, tuple[Filter, ...], list[Step], list[str]]:
+    """The steps that change the words: the text, filters, what was done, and more terms for the lexical query."""
+    told: list[Step] = []
+    filters: tuple[Filter, ...] = ()
+    more: list[str] = []
+    if PRICE in steps:
+        bounds = intents.price(clean, None if vocabulary is None else vocabulary.facts)
+        if bounds is not None and bounds.price is not None:
+            clean, filters = intents.without(clean, [bounds]), (bounds.price,)
+            told.append(Step(PRICE, bounds.typed, bounds.meant))
+    if WITHOUT in steps:
+        unwanted = intents.negations(clean, vocabulary)
+        rest = intents.without(clean, unwanted)
+        if unwanted and text.tokenize(rest):
+            clean = rest
+            told += [Step(WITHOUT, one.typed, "") for one in unwanted]
+    if SPELLING in steps and vocabulary is not None:
+        corrected = corrections.correct(clean, vocabulary, common)
+        clean = corrected.text
+        more += corrected.extra
+        told += [Step(SPELLING, was, now) for was, now in corrected.applied]
+        told += [Step(DID_YOU_MEAN, was, now) for was, now in corrected.doubtful]
+    if UNITS in steps:
+        for quantity in units.quantities(clean, () if vocabulary is None else vocabulary.values):
+            told.append(Step(UNITS, quantity.typed, " ".join(quantity.others)))
+            more += quantity.others
+    return clean, filters, told, more
+
+
+def _terms(more: list[str], tokens: list[Token]) -> str:
+    """Terms that the query lacks, each once."""
+    known = {token.surface for token in tokens}
+    found = dict.fromkeys(token.surface for one in more for token in text.tokenize(one) if token.surface not in known)
+    return " ".join(list(found)[:MAX_TERMS])
 
 
 def _number(query: str, terms: int) -> str:

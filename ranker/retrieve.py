@@ -13,7 +13,7 @@ from etalage.core.errors import FingerprintMismatch
 from etalage.core.records import Floats, cosine
 from opensearch.engine import Candidates, IndexSpec, Lists, Request, SearchEngine, Shop
 from ranker import fuse
-from ranker.query import Query
+from ranker.query import PRICE, RELAXED, Query, Step
 from ranker.sight import Sight
 
 
@@ -62,22 +62,50 @@ def verify(index: str, spec: IndexSpec, encoder: Encoder) -> None:
 
 
 def candidates(
-    engine: SearchEngine, index: str, query: Query, request: Request, sight: Sight | None = None
+    engine: SearchEngine,
+    index: str,
+    query: Query,
+    request: Request,
+    sight: Sight | None = None,
+    words: Floats | None = None,
 ) -> Retrieved:
-    """Answer `request`, then compute cosines and the fused score; with `sight`, words are compared with pictures too."""
+    """Answer `request`, then compute cosines and the fused score; with `sight`, words are compared with pictures too: the vector
+    `words`, where that of the request is an adapted one (`adapt.Meaning`).
+
+    The query's own filters are added, and given up where nothing matches under them that would match without; the query of the
+    result says so (`RELAXED`).
+    """
+    if query.filters:
+        narrow = replace(request, filters=(*request.filters, *query.filters))
+        found = candidates(engine, index, replace(query, filters=()), narrow, sight, words)
+        matched = found.candidates.lexical.any() if request.text else found.candidates.total > 0
+        if matched or not _relaxed(engine, index, request, narrow):
+            return replace(found, query=query)
+        told = [Step(RELAXED, step.now, "") for step in query.steps if step.step == PRICE]
+        query = replace(query, filters=(), steps=(*query.steps, *told))
     if query.number and request.lists is Lists.BOTH:
         request = replace(request, shop=numbered(query, request.shop))
-    words = request.vector if request.vector_field == "vec_text" else None
-    found = engine.candidates(index, replace(request, pictures=sight is not None and words is not None))
-    none = np.zeros(len(found.ids), np.float32)
-    cosines = none if request.vector is None else cosine(request.vector, found.vectors)
-    seen = None if sight is None or words is None else sight.seen(found.spec, words)
-    return fuse_candidates(query, found, cosines, none if seen is None else cosine(seen, found.pictures))
+    words = (request.vector if words is None else words) if request.vector_field == "vec_text" else None
+    answered = engine.candidates(index, replace(request, pictures=sight is not None and words is not None))
+    none = np.zeros(len(answered.ids), np.float32)
+    cosines = none if request.vector is None else cosine(request.vector, answered.vectors)
+    seen = None if sight is None or words is None else sight.seen(answered.spec, words)
+    return fuse_candidates(query, answered, cosines, none if seen is None else cosine(seen, answered.pictures))
+
+
+def _relaxed(engine: SearchEngine, index: str, request: Request, narrow: Request) -> bool:
+    """Whether nothing matches `narrow` while something matches `request`; by the words, where there are any."""
+
+    def matches(one: Request) -> bool:
+        count = replace(one, vector=None, lists=Lists.LEXICAL, start=0, size=0, facets=(), sort=None)
+        return engine.candidates(index, count).total > 0
+
+    return not matches(narrow) and matches(request)
 
 
 def numbered(query: Query, shop: Shop | None) -> Shop:
     """A source that also brings products by their id or article number, whatever else the query matches."""
-    whole: Mapping[str, Any] = {"multi_match": {"query": query.text, "type": "most_fields"}}
+    whole: Mapping[str, Any] = {"multi_match": {"query": query.lexical, "type": "most_fields"}}
     number = {"match": {"model": {"query": query.text, "operator": "and"}}}
     alternatives = [shop.query if shop is not None else whole, {"ids": {"values": [query.text]}}, number]
     return replace(shop or Shop(whole), query={"bool": {"should": alternatives, "minimum_should_match": 1}})

@@ -17,11 +17,13 @@ from etalage.core.records import Floats
 from etalage.core.text import compact, token_id
 from opensearch import fields
 from opensearch.engine import Candidates, Filter, Lists, Request, SearchEngine, Shop, Sort
-from ranker import explain, features, retrieve
-from ranker.query import Query, understand
+from ranker import adapt, explain, features, retrieve
+from ranker.adapt import Adaptation, Meaning
+from ranker.query import Query
 from ranker.rerank import Ranker
 from ranker.retrieve import Retrieved
 from ranker.sight import Sight
+from ranker.understanding import ALL, NONE, REWORDED, Understanding
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,8 @@ class Ask:
     `image` is a vector to compare with the products' own in `image_field`; then nothing is re-ranked, since the ranker has learnt from
     texts only. With `shop`, that query decides what matches, and `q` is the text in it. `collapse` is a keyword field of
     which each value is shown once, among the candidates that are ranked. `until` is the moment (`time.monotonic`) by which
-    the answer is due. `ranker` stands in for the searcher's own.
+    the answer is due. `ranker` stands in for the searcher's own. Without `understand`, words are searched as they were typed; with
+    `shop`, they are at most corrected.
     """
 
     q: str
@@ -54,6 +57,7 @@ class Ask:
     collapse: str = ""
     until: float | None = None
     ranker: Ranker | None = None
+    understand: bool = True
 
     def left(self) -> float | None:
         """Seconds until the answer is due, or None."""
@@ -73,7 +77,8 @@ class Hit:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The result of a search. `degraded` names the steps that failed and were done without; `timings` are milliseconds
-    per stage."""
+    per stage. `understood` lists what was made of the query, `{step, from, to}` each; `searched` is the text that was searched
+    for."""
 
     total: int
     hits: list[Hit]
@@ -83,6 +88,8 @@ class Answer:
     timings: Mapping[str, float] = field(default_factory=dict)
     generation: str = ""
     aggregations: Mapping[str, Any] = field(default_factory=dict)
+    understood: tuple[Mapping[str, str], ...] = ()
+    searched: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as the command line and HTTP give it."""
@@ -93,6 +100,7 @@ class Answer:
                 name: [{"value": value, "count": count} for value, count in values]
                 for name, values in self.facets.items()
             },
+            "understood": [dict(one) for one in self.understood],
             "degraded": list(self.degraded),
             "took_ms": self.took_ms,
             "timings": dict(self.timings),
@@ -106,6 +114,8 @@ class Searcher:
         encoder: of the index's vectors; None searches by words only (`degraded: ["vectors"]`).
         ranker: None keeps the fused order (`degraded: ["rerank"]`).
         sight: compares words with pictures; None does without.
+        adaptation: moves query vectors towards what the shop's shoppers mean; None does without.
+        understanding: what queries are understood with; None takes them as they were typed.
         window: candidates that are re-ranked.
         neighbours: vector neighbours among them (k).
     """
@@ -118,10 +128,14 @@ class Searcher:
         ranker: Ranker | None,
         *,
         sight: Sight | None = None,
+        adaptation: Adaptation | None = None,
+        understanding: Understanding | None = None,
         window: int = 200,
         neighbours: int = 100,
     ) -> None:
         self.engine, self.index, self.encoder, self.ranker, self.sight = engine, index, encoder, ranker, sight
+        self.adaptation = adaptation
+        self.understanding = understanding or Understanding.plain()
         self.window, self.neighbours = window, neighbours
 
     def search(self, ask: Ask) -> Answer:
@@ -133,12 +147,12 @@ class Searcher:
             EngineError: the engine failed.
         """
         clock = Clock()
-        query = understand(ask.q)
+        query = self.understanding.read(ask.q, steps=_steps(ask))
         clock.lap("understand")
         degraded: list[str] = []
-        vector = _unit(ask.image) if ask.image else self._encode(query, degraded)
+        meaning = _picture(ask.image) if ask.image else self._encode(query, degraded)
         clock.lap("encode")
-        retrieved = self._retrieve(ask, query, vector)
+        retrieved = self._retrieve(ask, query, meaning)
         clock.lap("retrieve")
         whole = (query.text or ask.image) and ask.sort is None
         ranked = min(self.window, len(retrieved.candidates.ids)) if whole else 0
@@ -158,28 +172,36 @@ class Searcher:
             clock.laps,
             found.generation,
             found.aggregations,
+            tuple(step.as_dict() for step in retrieved.query.steps),
+            query.text,
         )
 
-    def _encode(self, query: Query, degraded: list[str]) -> Floats | None:
+    def _encode(self, query: Query, degraded: list[str]) -> Meaning | None:
         if not query.text:
             return None
         if self.encoder is None:
             degraded.append("vectors")
             return None
         try:
-            return self.encoder.encode_query(query.text)
+            words = self.encoder.encode_query(query.text)
         except ModelError as error:
             log.warning("searching without vectors: %s", error)
             degraded.append("vectors")
             return None
+        try:
+            return adapt.moved(words, self.encoder.fingerprint, self.adaptation)
+        except ModelError as error:
+            log.warning("searching without the adapter: %s", error)
+            degraded.append("adapter")
+            return Meaning(words, words)
 
-    def _retrieve(self, ask: Ask, query: Query, vector: Floats | None) -> Retrieved:
+    def _retrieve(self, ask: Ask, query: Query, meaning: Meaning | None) -> Retrieved:
         """The whole window for a page inside it; past it, just the page, in the engine's order, which continues it."""
         browse = not query.text and not ask.image
         past = ask.start >= self.window or browse or ask.sort is not None
         request = Request(
-            query.text,
-            vector,
+            query.lexical,
+            None if meaning is None else meaning.near,
             self.neighbours,
             start=ask.start if past else 0,
             size=ask.size if past else max(self.window, ask.start + ask.size),
@@ -191,10 +213,11 @@ class Searcher:
             shop=ask.shop,
             timeout=ask.left(),
         )
-        retrieved = retrieve.candidates(self.engine, self.index, query, request, self.sight)
-        if ask.sort is not None and vector is not None and not retrieved.candidates.total:
+        words = None if meaning is None else meaning.words
+        retrieved = retrieve.candidates(self.engine, self.index, query, request, self.sight, words)
+        if ask.sort is not None and words is not None and not retrieved.candidates.total:
             both = replace(request, lists=Lists.BOTH)
-            retrieved = retrieve.candidates(self.engine, self.index, query, both, self.sight)
+            retrieved = retrieve.candidates(self.engine, self.index, query, both, self.sight, words)
         if self.encoder is not None:
             retrieve.verify(self.index, retrieved.candidates.spec, self.encoder)
         return retrieved
@@ -291,6 +314,13 @@ def named(query: Query, found: Candidates) -> npt.NDArray[np.bool_]:
     return exact
 
 
+def _steps(ask: Ask) -> frozenset[str]:
+    """What is understood: where another query decides what matches, only the words to compare with may change."""
+    if not ask.understand:
+        return NONE
+    return ALL if ask.shop is None else REWORDED
+
+
 def _lists(ask: Ask, query: Query) -> Lists:
     """Sorted by a number, the farthest neighbour could come first, so only the words decide what is found."""
     if ask.image and not query.text:
@@ -298,13 +328,13 @@ def _lists(ask: Ask, query: Query) -> Lists:
     return Lists.LEXICAL if ask.sort is not None or not query.text else Lists.BOTH
 
 
-def _unit(vector: tuple[float, ...]) -> Floats:
+def _picture(vector: tuple[float, ...]) -> Meaning:
     array = np.asarray(vector, np.float32)
     norm = float(np.linalg.norm(array))
     if not np.isfinite(array).all() or norm == 0:
         raise QueryError("the image vector has a number that is not finite, or only zeros", remedy="Encode it again.")
     unit: Floats = array / np.float32(norm)
-    return unit
+    return Meaning(unit, unit)
 
 
 class Clock:

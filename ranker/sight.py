@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from etalage.core.encoders import alignment
-from etalage.core.encoders.manifest import MANIFEST
+from etalage.core.encoders import alignment, maps
 from etalage.core.errors import ModelError, ModelNotFound
 from etalage.core.records import Floats
 from opensearch.engine import IndexSpec
@@ -27,8 +26,7 @@ class Sight:
 
     def __init__(self, pairs: Mapping[str, str], folder: Path) -> None:
         self._pairs: Final = dict(pairs)
-        self._folder: Final = folder
-        self._aligned: tuple[int, alignment.Alignment] | None = None
+        self._aligned: Final = maps.Watched(folder, alignment.load)
 
     def vector(self, spec: IndexSpec, text: Floats) -> Floats:
         """Where a text's vector, float32 [dim], lies among the pictures: float32 [dim_image], unit length.
@@ -40,7 +38,9 @@ class Sight:
         """
         if self._pairs.get(spec.fingerprint_image) == spec.model and len(text) == spec.dim_image:
             return text
-        aligned = self._alignment()
+        aligned = self._aligned.now()
+        if aligned is None:
+            raise alignment.KIND.missing(self._aligned.folder)
         aligned.check(spec.fingerprint, spec.fingerprint_image, spec.dim_image)
         return aligned.query(text)
 
@@ -55,13 +55,3 @@ class Sight:
         except ModelError as error:
             log.warning("pictures are not compared with words: %s", error)
             return None
-
-    def _alignment(self) -> alignment.Alignment:
-        """The alignment, loaded again when another one was written."""
-        try:
-            written = (self._folder / MANIFEST).stat().st_mtime_ns
-        except OSError:
-            written = 0
-        if self._aligned is None or self._aligned[0] != written:
-            self._aligned = (written, alignment.load(self._folder))
-        return self._aligned[1]

@@ -15,7 +15,8 @@ from etalage.core.errors import CatalogError
 from etalage.core.settings import Settings
 from indexer.staging import bad_limit
 from opensearch.engine import Lists, Request, SearchEngine
-from workers.parts import completions_folder
+from ranker import census
+from workers.parts import completions_folder, vocabulary_folder
 
 _BATCH: Final = 2000
 _NAMES: Final = 5000
@@ -92,3 +93,8 @@ def rebuild_completions(engine: SearchEngine, settings: Settings, now: datetime 
         now or datetime.fromisoformat(latest),
         Policy(),
     )
+
+
+def rebuild_vocabulary(engine: SearchEngine, settings: Settings) -> dict[str, Any]:
+    """Count the words of the serving catalog anew, where it changed; returns as `census.rebuild`."""
+    return census.rebuild(engine, settings.index, vocabulary_folder(settings) / settings.index)

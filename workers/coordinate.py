@@ -78,6 +78,7 @@ def index_feed(
             report("finish", 0, 0)
             summary = reindex.finish(engine, job)
             behaviour.rebuild_completions(engine, settings)
+            behaviour.rebuild_vocabulary(engine, settings)
             return summary
         finally:
             engine.close()

@@ -10,7 +10,8 @@ from typing import Any
 from autocomplete.complete import Completer
 from etalage.core.encoders import Encoder, image, models
 from etalage.core.encoders.image import ImageEncoder
-from etalage.core.errors import EtalageError, ModelError
+from etalage.core.encoders.manifest import TOKENIZER
+from etalage.core.errors import ConfigError, EtalageError, ModelError
 from etalage.core.settings import Settings
 from indexer.looks import Looks
 from indexer.pictures import PictureSource
@@ -22,8 +23,10 @@ from ranker.evaluate import Evaluator
 from ranker.rerank import Ranker
 from ranker.search import Searcher
 from ranker.sight import Sight
+from ranker.synonyms import Synonyms
 from ranker.training.judgments import Judgments
 from ranker.training.report import Plan
+from ranker.understanding import ALL, NONE, Understanding
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +108,30 @@ def adaptation_of(settings: Settings) -> Adaptation:
     return Adaptation(adapter_folder(settings))
 
 
+def vocabulary_folder(settings: Settings) -> Path:
+    """Where the vocabularies of indexes are kept, one file each."""
+    return settings.home / "vocabulary"
+
+
+def understanding_of(settings: Settings) -> Understanding:
+    """What queries of `settings.index` are understood with. Raises ConfigError for synonyms that cannot be read, or a step that
+    there is not."""
+    synonyms = None if settings.synonyms is None else Synonyms.read(settings.synonyms)
+    off = {name for one in (settings.understand_off or "").split(",") if (name := one.strip())}
+    unknown = sorted(off - ALL - {"*"})
+    if unknown:
+        raise ConfigError(
+            "there is no such step of understanding", value=unknown[0], remedy=f"Use some of: {', '.join(sorted(ALL))}, or *."
+        )
+    return Understanding(
+        vocabulary_folder(settings),
+        settings.index,
+        synonyms,
+        lexicon=settings.models / settings.text_model / TOKENIZER,
+        steps=NONE if "*" in off else ALL - off,
+    )
+
+
 def searcher_of(settings: Settings, engine: SearchEngine) -> Searcher:
     """What answers searches of `settings.index`. Without its encoder it searches by words and says so (`degraded`)."""
     encoder: Encoder | None
@@ -120,6 +147,7 @@ def searcher_of(settings: Settings, engine: SearchEngine) -> Searcher:
         ranker_of(settings),
         sight=sight_of(settings),
         adaptation=adaptation_of(settings),
+        understanding=understanding_of(settings),
         window=settings.candidates,
         neighbours=settings.neighbours,
     )
@@ -145,6 +173,7 @@ def evaluator_of(settings: Settings, engine: SearchEngine) -> Evaluator:
         ranker,
         sight=sight_of(settings),
         adaptation=adaptation_of(settings),
+        understanding=understanding_of(settings),
         window=settings.candidates,
         neighbours=settings.neighbours,
         reasons=reasons,
@@ -159,6 +188,7 @@ def plan_of(settings: Settings, judged: Judgments, source: str, **more: Any) -> 
         trained_on=f"{source} ({judged.digest})",
         sight=sight_of(settings),
         adaptation=adaptation_of(settings),
+        understanding=understanding_of(settings),
         **more,
     )
 

@@ -62,6 +62,7 @@ def nightly() -> None:
 def rebuild_completions() -> None:
     """Build the completions from behaviour as it is stored now."""
     behaviour.rebuild_completions(_engine(), _settings())
+    behaviour.rebuild_vocabulary(_engine(), _settings())
 
 
 @shared_task(name=schedule.SIGNALS, bind=True, max_retries=12)  # type: ignore[untyped-decorator]

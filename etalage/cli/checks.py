@@ -23,13 +23,14 @@ def plain(record: Any) -> dict[str, Any]:
 
 
 def run(settings: Settings) -> list[dict[str, Any]]:
-    """`{part, ok, detail}` for the home, engine, index, encoders, ranker, completions, signals and broker."""
+    """`{part, ok, detail}` for the home, engine, index, encoders, adapter, ranker, completions, signals and broker."""
     checks: dict[str, Callable[[], str]] = {
         "home": lambda: _home(settings),
         "engine": lambda: _engine(settings),
         "index": lambda: _index(settings),
         "encoder": lambda: _encoder(settings),
         "pictures": lambda: _pictures(settings),
+        "adapter": lambda: _adapter(settings),
         "ranker": lambda: _ranker(settings),
         "completions": lambda: _completions(settings),
         "signals": lambda: _signals(settings),
@@ -80,9 +81,25 @@ def _encoder(settings: Settings) -> str:
     return f"{encoder.name}, {encoder.dim} dimensions, fingerprint {encoder.fingerprint}"
 
 
+def _adapter(settings: Settings) -> str:
+    found = parts.adaptation_of(settings).current(parts.encoder_of(settings).fingerprint)
+    if found is None:
+        return "none: `etalage train adapter` learns one from judged queries"
+    return f"{found.manifest.name}, trained on {found.manifest.trained_on}"
+
+
 def _ranker(settings: Settings) -> str:
     manifest = rerank.load(settings.home).manifest
-    return f"{manifest.name}, {len(manifest.features)} features, trained on {manifest.trained_on}"
+    told = f"{manifest.name}, {len(manifest.features)} features, trained on {manifest.trained_on}"
+    try:
+        found = parts.adaptation_of(settings).current(parts.encoder_of(settings).fingerprint)
+    except EtalageError:
+        # The checks of encoder and adapter say so.
+        found = None
+    adapter = "" if found is None else found.manifest.name
+    if manifest.adapter == adapter:
+        return told
+    return f"{told}, beside {manifest.adapter or 'no adapter'}; {adapter or 'none'} moves queries now"
 
 
 def _completions(settings: Settings) -> str:

@@ -155,6 +155,7 @@ def rollback(
             )
         engine.swap(settings.index, wanted)
         behaviour.rebuild_completions(engine, settings)
+        behaviour.rebuild_vocabulary(engine, settings)
     if json:
         print_json({"index": settings.index, "serving": wanted, "before": serving.name if serving else None})
     else:

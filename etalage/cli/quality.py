@@ -1,4 +1,4 @@
-"""`etalage evaluate`, `etalage train ranker`, `etalage train align`: how good search is, and how it gets better."""
+"""`etalage evaluate` and `etalage train ranker`, `adapter`, `align`: how good search is, and how it gets better."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from etalage.cli.options import Home, Index, Json, engine_for, err, out, print_j
 from etalage.core.errors import ModelError
 from ranker import rerank
 from ranker.rerank import Ranker
+from ranker.training import adapter as adapting
 from ranker.training import alignment, judgments
 from ranker.training.report import train as train_ranker
 from workers import parts
@@ -25,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     train = typer.Typer(help="Train models.", no_args_is_help=True)
     train.callback()(_group)
     train.command("ranker")(ranker)
+    train.command("adapter")(adapter)
     train.command("align")(align)
     app.add_typer(train, name="train")
 
@@ -41,7 +43,7 @@ def evaluate(
     ] = False,
     run: Annotated[Path | None, typer.Option("--run", help="Write a TREC run file with all arms.")] = None,
     allow_overlap: Annotated[
-        bool, typer.Option("--allow-overlap", help="Also measure queries that the ranker was trained on.")
+        bool, typer.Option("--allow-overlap", help="Also measure queries that ranker or adapter were trained on.")
     ] = False,
     index: Index = None,
     home: Home = None,
@@ -123,9 +125,67 @@ def show_training(report: Mapping[str, Any]) -> None:
     for pair, test in report["significance"].items():
         out.print(f"{pair}: {test['difference']:+.4f}, p = {test['p']:.4f}")
     sizes = ", ".join(f"{number} {name}" for name, number in report["queries"].items())
-    out.print(f"queries: {sizes}; int8 parity: {report['parity']}")
+    parity = report["parity"]
+    out.print(f"queries: {sizes}; served as int8 ({parity['form']})")
+    compression = Table("form", "bytes", "nDCG@10", "order like fp32", "µs for 200", box=None)
+    for name, one in parity["forms"].items():
+        compression.add_row(name, f"{one['bytes']:,}", f"{one['ndcg']:.4f}", f"{one['rank']:.5f}", f"{one['us']:.0f}")
+    out.print(compression)
     kept = "is in use now" if report["saved"] else "is worse than the one in use, which stays (--force replaces it)"
     out.print(f"{report['ranker']} {kept}")
+    moved = report.get("adapter")
+    if moved is not None:
+        note = f", {moved['seen']} of them without: it was trained on these" if moved["seen"] else ""
+        out.print(f"held-out queries moved by {moved['name']}{note}")
+
+
+def adapter(
+    qrels: Annotated[Path, typer.Option("--qrels", help="CSV query,docid,rating, or TREC with --queries.")],
+    queries: Annotated[Path | None, typer.Option("--queries", help="TREC topics: topic<TAB>text.")] = None,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.1, max=1440, help="Time for fitting.")] = 5.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the split and of training.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Keep the adapter even if it is no better.")] = False,
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Learn from judged queries how to move query vectors, and use it if vectors find more. Nothing is indexed again."""
+    settings = settings_of(home, index)
+    judged = judgments.read(qrels, queries)
+    trained_on, understanding = f"{qrels.name} ({judged.digest})", parts.understanding_of(settings)
+    plan = adapting.Plan(minutes, seed, force, trained_on, understanding)
+    with engine_for(settings) as engine, err.status("training an adapter") as status:
+        encoder, folder = parts.encoder_of(settings), parts.adapter_folder(settings)
+        report = adapting.train(engine, settings.index, encoder, judged, folder, plan, status.update)
+    if json:
+        print_json(report)
+        return
+    show_adapter(report)
+
+
+def show_adapter(report: Mapping[str, Any]) -> None:
+    """A report of an adapter for people."""
+    table = Table("vectors alone", "without", "with", "difference", "p", box=None)
+    for part in ("validation", "test"):
+        for name, found in report[part].items():
+            figures = (f"{found[one]:.4f}" for one in ("without", "with"))
+            table.add_row(f"{name}, {part} queries", *figures, f"{found['difference']:+.4f}", f"{found['p']:.4f}")
+    out.print(table)
+    sizes = ", ".join(f"{number} {name}" for name, number in report["queries"].items())
+    out.print(f"queries: {sizes}; compared with {report['products']['read']} of {report['products']['of']} products")
+    near = report["cosine"]
+    out.print(
+        f"cosine with the unadapted vector: {near['queries']:.3f} of test queries, {near['titles']:.3f} of titles;"
+        f" int8 parity: {report['parity']}; {report['microseconds']} µs a query"
+    )
+    if report["before"] is not None:
+        out.print(f"ndcg@10 on test queries with the adapter in use before: {report['before']:.4f}")
+    if report["saved"] and report["test"]["ndcg@10"]["p"] >= 0.05:
+        out.print("the test queries are too few to tell the gain from chance")
+    if report["saved"]:
+        out.print(f"{report['adapter']} is in use now")
+    else:
+        out.print(f"{report['adapter']} was not kept: {report['refused']} (--force keeps it)")
 
 
 def align(

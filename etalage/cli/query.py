@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from etalage.cli.options import Home, Index, Json, engine_for, out, print_json, 
 from etalage.core.errors import QueryError
 from indexer.pictures import MAX_BYTES
 from ranker.filters import parse_filters, parse_sort
+from ranker.query import DID_YOU_MEAN, PRICE, RELAXED, SPELLING, WITHOUT
 from ranker.search import Answer, Ask
 from workers import parts
 from workers.vision import Vision
@@ -41,6 +43,9 @@ def search(
         str | None, typer.Option("--sort", help="A number instead of the score: price, price:desc.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Add features and what each family contributes.")] = False,
+    understand: Annotated[
+        bool, typer.Option("--understand/--no-understand", help="Correct words, read bounds of the price, and so on.")
+    ] = True,
     index: Index = None,
     home: Home = None,
     json: Json = False,
@@ -49,7 +54,7 @@ def search(
     if q is None and not (image or like or looks):
         raise typer.BadParameter("give words, --image, --looks or --like")
     settings = settings_of(home, index)
-    ask = Ask(q or "", size, start, parse_filters(filters), parse_sort(sort), explain=explain)
+    ask = Ask(q or "", size, start, parse_filters(filters), parse_sort(sort), explain=explain, understand=understand)
     if bool(like) + bool(image) + bool(looks) > 1 or (like and q):
         raise QueryError(
             "--like, --looks and --image exclude each other, and --like goes without words", remedy="Keep one."
@@ -80,6 +85,7 @@ def _bytes(picture: Path) -> bytes:
 
 def show_answer(answer: Answer, *, explain: bool = False) -> None:
     """Hits for people."""
+    _show_understood(answer)
     table = Table("#", "score", "title", "id", "BM25", "cosine", "fused", box=None)
     for place, hit in enumerate(answer.hits, 1):
         one: dict[str, Any] = dict(hit.parts)
@@ -98,6 +104,23 @@ def show_answer(answer: Answer, *, explain: bool = False) -> None:
         out.print(facets)
     missing = f", without {', '.join(answer.degraded)}" if answer.degraded else ""
     out.print(f"{answer.total:,} found in {answer.took_ms:.1f} ms{missing}")
+
+
+def _show_understood(answer: Answer) -> None:
+    """What was searched for, where that is not what was typed, and what might have been meant."""
+    told = [one for one in answer.understood if one["step"] in (PRICE, WITHOUT, SPELLING, RELAXED)]
+    if told:
+        notes = [_note(one) for one in told]
+        out.print(f"searched for: {answer.searched or 'everything'} ({'; '.join(notes)})", markup=False)
+    for one in answer.understood:
+        if one["step"] == DID_YOU_MEAN:
+            out.print(f"did you mean {one['to']} (for {one['from']})?", markup=False)
+
+
+def _note(one: Mapping[str, str]) -> str:
+    if one["step"] == RELAXED:
+        return f"nothing matched under {one['from']}"
+    return f"{one['from']} → {one['to']}" if one["to"] else f"left out: {one['from']}"
 
 
 def suggest(

@@ -36,6 +36,7 @@ class Manifest:
         queries: hashes of the queries it was trained on (`query_hash`), sorted.
         metrics: what the training report found.
         trained_on: a word on the data, for people.
+        adapter: name of the adapter that was in use when it was trained (it moved the queries that it had not seen); empty for none.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Manifest:
     queries: tuple[str, ...]
     metrics: Mapping[str, Any] = field(default_factory=dict)
     trained_on: str = ""
+    adapter: str = ""
     format: int = FORMAT
 
 

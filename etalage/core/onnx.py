@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,6 +172,86 @@ def quantize(source: Path, target: Path, *, exclude: Sequence[str] = ()) -> None
             raise ModelError(
                 "the model could not be quantized", value=f"{source} ({error})", remedy="Check the fp32 model."
             ) from error
+
+
+def quantize_static(source: Path, target: Path, name: str, sample: Iterable[Floats]) -> None:
+    """Quantize an fp32 model of one input: int8 weights per output channel, activations by the ranges that a sample shows.
+
+    Args:
+        source: the fp32 file.
+        target: the file to write.
+        name: the input.
+        sample: values of it.
+
+    Raises:
+        ConfigError: onnx is not installed.
+        ModelError: the model cannot be read or quantized.
+    """
+    extra("onnx")
+    quantization = extra("onnxruntime.quantization")
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            self._left = iter(sample)
+
+        def get_next(self) -> dict[str, Floats] | None:
+            values = next(self._left, None)
+            return None if values is None else {name: values}
+
+    with _quiet():
+        try:
+            quantization.quantize_static(
+                str(source),
+                str(target),
+                Reader(),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=["MatMul", "Gemm"],
+                per_channel=True,
+                reduce_range=True,
+            )
+        except Exception as error:
+            raise ModelError(
+                "the model could not be quantized", value=f"{source} ({error})", remedy="Check the fp32 model."
+            ) from error
+
+
+def quantize_weights(source: Path, target: Path) -> None:
+    """Store the constant matrices of an fp32 model's products as int8 with a scale for each output channel; what is
+    computed stays in floating point.
+
+    Raises:
+        ConfigError: onnx is not installed.
+        ModelError: the model cannot be read.
+    """
+    onnx = extra("onnx")
+    helper, arrays = onnx.helper, extra("onnx.numpy_helper")
+    try:
+        model = onnx.load(str(source))
+    except Exception as error:
+        raise ModelError("the model cannot be read", value=f"{source} ({error})", remedy="Export it again.") from error
+    graph = model.graph
+    constants = {one.name: one for one in graph.initializer}
+    turned = []
+    for node in list(graph.node):
+        known = constants.get(node.input[1]) if node.op_type == "MatMul" else None
+        if known is None:
+            continue
+        values = arrays.to_array(known)
+        scale = (np.maximum(np.abs(values).max(axis=0), 1e-12) / 127).astype(np.float32)
+        graph.initializer.remove(known)
+        graph.initializer.extend(
+            [
+                arrays.from_array(np.rint(values / scale).astype(np.int8), f"{known.name}.int8"),
+                arrays.from_array(scale, f"{known.name}.scale"),
+            ]
+        )
+        turned.append(
+            helper.make_node("DequantizeLinear", [f"{known.name}.int8", f"{known.name}.scale"], [known.name], axis=1)
+        )
+    for number, node in enumerate(turned):
+        graph.node.insert(number, node)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(target))
 
 
 def _quantize_tables(graph: Any, exclude: frozenset[str]) -> None:

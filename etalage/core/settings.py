@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     signals_half_life: float = Field(30.0, gt=0, le=3650, description="days after which an event counts half in the signals")
     lease: float = Field(120.0, gt=0, le=86_400, description="seconds that a worker may hold a chunk")
 
+    synonyms: Path | None = Field(None, description="file of synonyms in Solr's format; unset: none")
+    understand_off: str | None = Field(None, description="steps of query understanding that are off, a comma list, or * for all")
     candidates: int = Field(200, ge=10, le=1000, description="products brought to the ranker per query")
     neighbours: int = Field(100, ge=1, le=1000, description="vector neighbours among the candidates (k)")
     exact_limit: int = Field(50_000, ge=0, description="vectors searched exactly up to this many, by HNSW beyond")

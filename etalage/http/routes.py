@@ -8,7 +8,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import orjson
 from fastapi import APIRouter, Query, Request
@@ -78,6 +78,7 @@ class SearchBody(BaseModel):
     sort: str | None = None
     filter: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
     explain: bool = False
+    understand: Literal["on", "off"] = "on"
     image_vector: list[float] = Field(default_factory=list, max_length=4096)
     image: str = ""
     like: str = Field("", max_length=512)
@@ -93,6 +94,7 @@ class SearchBody(BaseModel):
             parse_sort(self.sort),
             explain=self.explain,
             image=tuple(self.image_vector),
+            understand=self.understand == "on",
         )
 
 
@@ -115,9 +117,12 @@ def search(
     sort: str | None = None,
     filter: Annotated[list[str] | None, Query()] = None,
     explain: bool = False,
+    understand: Literal["on", "off"] = "on",
 ) -> JSONResponse:
     """Search by query string; an empty `q` browses by popularity."""
-    ask = Ask(q, size, start, parse_filters(filter), parse_sort(sort), explain=explain)
+    ask = Ask(
+        q, size, start, parse_filters(filter), parse_sort(sort), explain=explain, understand=understand == "on"
+    )
     return _answer(request, ask)
 
 

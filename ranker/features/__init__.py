@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from etalage.core.records import RECORD_VERSION, Floats
-from ranker.features import lexical, looks, overlap, product, semantic
+from ranker.features import behaviour, consensus, lexical, looks, overlap, product, proximity, semantic, shape
 from ranker.features.base import Context, Feature
 from ranker.retrieve import Retrieved
 
@@ -17,7 +17,11 @@ FEATURES: Final[tuple[Feature, ...]] = (
     *semantic.FEATURES,
     *looks.FEATURES,
     *overlap.FEATURES,
+    *proximity.FEATURES,
+    *shape.FEATURES,
+    *consensus.FEATURES,
     *product.FEATURES,
+    *behaviour.FEATURES,
 )
 
 NAMES: Final = tuple(feature.name for feature in FEATURES)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from etalage.core.records import Floats
+from etalage.core.records import Floats, cosine
 from ranker import fuse
 from ranker.retrieve import Retrieved
 
@@ -46,6 +46,7 @@ class Context:
         self.cosines = retrieved.cosines
         self.fused = retrieved.fused
         self.looks = retrieved.looks
+        self._likeness: dict[int, Floats] = {}
         self.size = len(retrieved.candidates.ids)
 
     @cached_property
@@ -57,6 +58,21 @@ class Context:
     def best(self) -> npt.NDArray[np.int64]:
         """Rows by descending fused score, ties in the list's order: int64 [n]."""
         return np.argsort(-self.fused, kind="stable")
+
+    def likeness(self, depth: int) -> Floats:
+        """Cosine with the mean vector of the best `depth` candidates: float32 [n], 0 where either is missing."""
+        if depth not in self._likeness:
+            rows = self.found.vectors[self.best[:depth]].astype(np.float32)
+            norms = np.linalg.norm(rows, axis=1, keepdims=True)
+            mean = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0).sum(axis=0)
+            none = np.zeros(self.size, np.float32)
+            self._likeness[depth] = cosine(mean, self.found.vectors) if mean.any() else none
+        return self._likeness[depth]
+
+    @cached_property
+    def matched(self) -> Flags:
+        """Which places of the title hold a query stem: bool [n, TITLE]."""
+        return np.any(self.in_title, axis=1)
 
     @cached_property
     def anywhere(self) -> Flags:

@@ -35,7 +35,7 @@ def _complete(c: Context) -> Floats:
 
 
 def _precision(c: Context) -> Floats:
-    return ratio(c.in_title.any(axis=1).sum(axis=1), (c.title > 0).sum(axis=1))
+    return ratio(c.matched.sum(axis=1), (c.title > 0).sum(axis=1))
 
 
 def _ordered(c: Context) -> Floats:
@@ -48,8 +48,7 @@ def _ordered(c: Context) -> Floats:
 
 def _first(c: Context) -> Floats:
     """1 at the title's start, falling to 0 at its end or without a match."""
-    any_term = np.any(c.in_title, axis=1)
-    at = np.where(any_term.any(axis=1), any_term.argmax(axis=1), c.title.shape[1])
+    at = np.where(c.matched.any(axis=1), c.matched.argmax(axis=1), c.title.shape[1])
     length = np.maximum((c.title > 0).sum(axis=1), 1)
     return np.clip(1.0 - at / length, 0.0, 1.0).astype(np.float32)
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Final
 
 import numpy as np
 
+from etalage.core.artifact import query_hash
 from etalage.core.encoders import Encoder
 from etalage.core.records import Floats
 from opensearch.engine import Request, SearchEngine
-from ranker import features, retrieve
-from ranker.query import understand
+from ranker import adapt, features, retrieve
+from ranker.adapt import Adaptation
 from ranker.sight import Sight
 from ranker.training.judgments import Qrels
+from ranker.understanding import Understanding
+
+SHARES: Final = (0.64, 0.16)
+"""Shares of the judged queries that train and validate; the others test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +53,27 @@ def build(
     window: int,
     neighbours: int,
     sight: Sight | None = None,
+    adaptation: Adaptation | None = None,
+    understanding: Understanding | None = None,
     progress: Callable[[Iterable[str]], Iterable[str]] = lambda queries: queries,
 ) -> list[Group]:
     """A group for every query with a rating above zero, also where no candidate is relevant: that counts against every arm
-    of a report.
+    of a report. Queries that the adapter was trained on keep the encoder's vectors: it finds for them what it finds for no other query,
+    and a ranker that learnt from that would trust vectors too much.
 
     Raises:
         EngineError, QueryError, FingerprintMismatch: as a search would.
+        ModelError: the adapter cannot be used.
     """
     groups = []
-    for text in progress([text for text, ratings in qrels.items() if max(ratings.values()) > 0]):
-        query = understand(text)
-        request = Request(query.text, encoder.encode_query(query.text), neighbours, 0, window)
-        retrieved = retrieve.candidates(engine, index, query, request, sight)
+    used = None if adaptation is None else adaptation.current(encoder.fingerprint)
+    seen = frozenset[str]() if used is None else frozenset(used.manifest.queries)
+    reader = understanding or Understanding.plain()
+    for text in progress(answered(qrels)):
+        query = reader.read(text)
+        meaning = adapt.encode(encoder, query.text, None if query_hash(text) in seen else adaptation)
+        request = Request(query.lexical, meaning.near, neighbours, 0, window)
+        retrieved = retrieve.candidates(engine, index, query, request, sight, meaning.words)
         found, ratings = retrieved.candidates, qrels[text]
         gains = np.array([2.0 ** ratings.get(one, 0.0) - 1.0 for one in found.ids], np.float32)
         matrix = features.matrix(retrieved)
@@ -67,10 +81,15 @@ def build(
     return groups
 
 
+def answered(qrels: Qrels) -> list[str]:
+    """The queries with a rating above zero."""
+    return [text for text, ratings in qrels.items() if max(ratings.values()) > 0]
+
+
 def blind(group: Group) -> Group:
-    """The group as if no picture had been compared with the query: a ranker that also learns from these serves shops without
-    pictures as well."""
-    columns = [number for number, feature in enumerate(features.FEATURES) if feature.family == "looks"]
+    """The group as if no picture had been compared with the query, and nobody had clicked anything: a ranker that also learns
+    from these serves shops without pictures or behaviour as well."""
+    columns = [number for number, one in enumerate(features.FEATURES) if one.family in ("looks", "behaviour")]
     unseen = group.features.copy()
     unseen[:, columns] = [features.FEATURES[number].missing for number in columns]
     return replace(group, features=unseen)
@@ -79,11 +98,18 @@ def blind(group: Group) -> Group:
 def split(groups: Sequence[Group], shares: Sequence[float], seed: int) -> list[list[Group]]:
     """The groups in parts by query, at random: one part per share of the queries, and the rest as the last. Groups of one query
     stay together."""
-    order = sorted({group.query for group in groups})
-    Random(seed).shuffle(order)
-    ends = np.round(np.cumsum(shares) * len(order)).astype(int).tolist()
-    part = {query: int(np.searchsorted(ends, place, side="right")) for place, query in enumerate(order)}
+    texts = split_queries([group.query for group in groups], shares, seed)
+    part = {query: number for number, queries in enumerate(texts) for query in queries}
     found: list[list[Group]] = [[] for _ in range(len(shares) + 1)]
     for group in sorted(groups, key=lambda group: group.query):
         found[part[group.query]].append(group)
     return found
+
+
+def split_queries(queries: Iterable[str], shares: Sequence[float], seed: int) -> list[list[str]]:
+    """Different queries in parts, at random: one part per share, and the rest as the last. It depends on the set of queries, the
+    shares and the seed alone, so that an adapter and a ranker keep the same queries apart."""
+    order = sorted(set(queries))
+    Random(seed).shuffle(order)
+    ends = np.round(np.cumsum(shares) * len(order)).astype(int).tolist()
+    return [order[start:end] for start, end in zip([0, *ends], [*ends, len(order)], strict=True)]

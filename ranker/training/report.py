@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,21 +16,22 @@ from etalage.core.errors import ConfigError, ModelError
 from etalage.core.records import Floats
 from opensearch.engine import SearchEngine
 from ranker import metrics
+from ranker.adapt import Adaptation
 from ranker.features import NAMES, contract_hash
 from ranker.rerank import STARTER, Ranker
 from ranker.sight import Sight
-from ranker.training import dataset, fit
+from ranker.training import dataset, export, fit
 from ranker.training.dataset import Group
 from ranker.training.judgments import Judgments
-
-_TRAIN, _VALIDATION = 0.64, 0.16
+from ranker.understanding import Understanding
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How to train. `before` is the ranker in use: a new one that is worse does not replace it unless `force`.
     `trust` below 1 keeps the model nearer to the hybrid order (`fit.shrunk`); `warm` also
-    tries to go on from the packaged starter; `sight` compares words with pictures."""
+    tries to go on from the packaged starter; `sight` compares words with pictures; `adaptation` moves query vectors, as it will in
+    searches, and `adapter` is the name of the adapter that did; `understanding` is what queries are understood with."""
 
     window: int = 200
     neighbours: int = 100
@@ -42,6 +43,10 @@ class Plan:
     trained_on: str = ""
     before: Ranker | None = None
     sight: Sight | None = None
+    recipes: tuple[fit.Recipe, ...] | None = None
+    adaptation: Adaptation | None = None
+    adapter: str = ""
+    understanding: Understanding | None = None
 
 
 def train(
@@ -56,11 +61,15 @@ def train(
     """Train on most queries, report on queries kept apart, and make the model current below `root`.
 
     Returns:
-        `{ranker, saved, queries: {train, validation, test}, test: {arm: nDCG@10}, significance, parity, recipe}`.
+        `{ranker, saved, queries: {train, validation, test}, test: {arm: nDCG@10}, significance, parity, recipe, adapter}`;
+        `adapter` is `{name, seen}`, `seen` being how many test queries that adapter was trained on: they were measured without it.
 
     Raises:
         ModelError: too few queries, or the exported model failed its parity gate.
     """
+    found = None if plan.adaptation is None else plan.adaptation.current(encoder.fingerprint)
+    if found is not None:
+        plan = replace(plan, adapter=found.manifest.name)
     groups = dataset.build(
         engine,
         index,
@@ -69,10 +78,17 @@ def train(
         window=plan.window,
         neighbours=plan.neighbours,
         sight=plan.sight,
+        adaptation=plan.adaptation,
+        understanding=plan.understanding,
         progress=progress,
     )
     made, figures = fitted(groups, plan)
     test = figures["test"]
+    if found is not None:
+        tested = dataset.split_queries((one.query for one in groups), dataset.SHARES, plan.seed)[-1]
+        known = set(found.manifest.queries)
+        seen = sum(artifact.query_hash(query) in known for query in tested)
+        figures["adapter"] = {"name": found.manifest.name, "seen": seen}
     better = plan.force or "before" not in test or test["ranked"] >= test["before"]
     if better:
         artifact.save(root, made.manifest, made.model, made.weights)
@@ -85,17 +101,19 @@ def fitted(groups: Sequence[Group], plan: Plan) -> tuple[artifact.Artifact, dict
     Raises:
         ModelError: too few queries, or the exported model failed its parity gate.
     """
-    parts = dataset.split(groups, (_TRAIN, _VALIDATION), plan.seed)
+    parts = dataset.split(groups, dataset.SHARES, plan.seed)
     if min(map(len, parts)) < 1:
         raise ModelError(
             "there are too few judged queries to train on", value=len(groups), remedy="Judge at least ten queries."
         )
     training, validation, test = parts
     start = fit.starting_weights(artifact.load(STARTER)) if plan.warm else None
-    found = fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed, start=start)
+    found = fit.fit(
+        training, validation, minutes=plan.minutes, seed=plan.seed, start=start, recipes=plan.recipes
+    )
     weights = fit.weights_of(found)
     found = fit.shrunk(found, plan.trust)
-    model, parity = fit.export(found, test)
+    model, parity = export.export(found, test)
     arms = compare(training, validation, test, _scorer(model), plan)
     figures = _report(arms, parts, parity, found)
     return artifact.Artifact(_manifest(model, [*training, *validation], figures, plan), model, weights), figures
@@ -187,4 +205,5 @@ def _manifest(model: bytes, used: Sequence[Group], report: dict[str, Any], plan:
         queries=tuple(sorted({artifact.query_hash(one.query) for one in used})),
         metrics=report,
         trained_on=plan.trained_on,
+        adapter=plan.adapter,
     )

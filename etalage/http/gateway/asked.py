@@ -31,7 +31,7 @@ _OURS: Final = frozenset(("filter_path", "pretty"))
 _SOURCE: Final = frozenset(("_source", "_source_includes", "_source_excludes"))
 _OF_TEXT: Final = ("lenient", "analyzer", "analyze_wildcard")
 _ACCESS: Final = frozenset(("source", "source_content_type"))
-_OPTIONS: Final = frozenset("user session rank explain collapse query".split())
+_OPTIONS: Final = frozenset("user session rank explain collapse query understand".split())
 _UBI: Final = frozenset("query_id user_query client_id application object_id_field query_attributes".split())
 _NAME: Final = re.compile(r"(?!\.+$)[\w.@:+-]{1,128}")
 _MAX_ATTRIBUTES: Final = 8000
@@ -49,6 +49,7 @@ class Options:
     explain: bool = False
     collapse: str = ""
     query: str | None = None
+    understand: bool = True
     given: bool = False
 
 
@@ -248,6 +249,10 @@ def _options(given: Any) -> Options:
     collapse = named.get("collapse", "")
     if isinstance(collapse, bool):
         collapse = "variant_group" if collapse else ""
+    understand = named.get("understand", "on")
+    understand = {"on": True, "off": False}.get(understand, understand) if isinstance(understand, str) else understand
+    if not isinstance(understand, bool):
+        raise guard.refusal('this must be "on" or "off"', f"{path}.understand", understand, "Correct it.")
     texts = {"rank": rank, "user": named.get("user", ""), "session": named.get("session", ""), "collapse": collapse}
     for name, value in texts.items():
         if not isinstance(value, str) or (value and not _NAME.fullmatch(value)):
@@ -257,7 +262,7 @@ def _options(given: Any) -> Options:
                 value,
                 "Correct it.",
             )
-    return Options(rank, texts["user"], texts["session"], explain, collapse, query, given=True)
+    return Options(rank, texts["user"], texts["session"], explain, collapse, query, understand, given=True)
 
 
 def _ubi(given: Any) -> Ubi | None:

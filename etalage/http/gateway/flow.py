@@ -45,7 +45,13 @@ class Gateway:
         if index not in self._searchers:
             mine = self.searcher
             self._searchers[index] = Searcher(
-                self.engine, index, mine.encoder, mine.ranker, window=mine.window, neighbours=mine.neighbours
+                self.engine,
+                index,
+                mine.encoder,
+                mine.ranker,
+                understanding=mine.understanding.of(index),
+                window=mine.window,
+                neighbours=mine.neighbours,
             )
         return self._searchers[index]
 
@@ -187,6 +193,7 @@ def _ask(asked: Asked, read: Read, ranker: Ranker | None) -> Ask:
         collapse=asked.options.collapse or (body.get("collapse") or {}).get("field", ""),
         until=asked.until,
         ranker=ranker,
+        understand=asked.options.understand,
     )
 
 

@@ -122,6 +122,7 @@ def ranked(asked: Asked, answer: Answer, page: Mapping[str, Any] | None, model: 
     response["ext"] = {
         "etalage": {
             "rank": "rerank" not in answer.degraded and model,
+            "understood": [dict(one) for one in answer.understood],
             "degraded": list(answer.degraded),
             "timings": dict(answer.timings),
             "hits": [{"_id": one.id, **one.parts} for one in answer.hits],

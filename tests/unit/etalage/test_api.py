@@ -30,6 +30,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield made
 
 
+def test_search_understands_unless_told_otherwise(shop: Shop) -> None:
+    assert [hit.id for hit in shop.search("shoe under 12").hits] == ["p0", "p1"]
+    assert len(shop.search("shoe under 12", understand=False).hits) > 1
+
+
 def test_search_finds_ranks_and_explains(shop: Shop) -> None:
     answer = shop.search("red shoe", explain=True)
     assert answer.hits[0].id == "p0"

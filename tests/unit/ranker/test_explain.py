@@ -45,6 +45,7 @@ def test_explain_adds_features_and_families(
     assert tuple(parts["features"]) == NAMES
     assert parts["features"]["in_stock"] == 0.0
     # Four of five are in stock, so being out of stock costs 2 x 0.8; all are near, so that says nothing.
-    assert parts["families"] == {"lexical": 0.0, "semantic": 0.0, "looks": 0.0, "overlap": 0.0, "product": -1.6}
+    others = ("lexical", "semantic", "looks", "overlap", "proximity", "shape", "consensus", "behaviour")
+    assert parts["families"] == dict.fromkeys(others, 0.0) | {"product": -1.6}
     assert "features" not in searcher.search(Ask("red shoe")).hits[0].parts
     assert "features" not in searcher.search(Ask("", explain=True)).hits[0].parts

@@ -59,7 +59,7 @@ def test_every_stage_is_timed(searcher: Searcher) -> None:
 
 def test_the_answer_as_plain_values(searcher: Searcher) -> None:
     plain = searcher.search(Ask("red shoe", size=1)).as_dict()
-    assert set(plain) == {"total", "hits", "facets", "degraded", "took_ms", "timings"}
+    assert set(plain) == {"total", "hits", "facets", "understood", "degraded", "took_ms", "timings"}
     assert [hit["id"] for hit in plain["hits"]] == ["red"]
     assert plain["facets"]["brand"] == [
         {"value": "Acme", "count": 2},

@@ -10,7 +10,7 @@ import pytest
 
 from autocomplete import index
 from autocomplete.querylog import Entry
-from etalage.core.errors import EngineError, ModelError, ModelNotFound
+from etalage.core.errors import ConfigError, EngineError, ModelError, ModelNotFound
 from etalage.core.settings import Settings
 from opensearch.embedded import EmbeddedEngine
 from opensearch.engine import SearchEngine
@@ -98,6 +98,14 @@ def test_a_searcher_does_without_what_cannot_be_had(
     assert "vectors are off: " in caplog.text and "ranking is off: " in caplog.text
 
 
+def test_each_index_has_an_adapter_of_its_own(settings: Settings, engine: SearchEngine) -> None:
+    assert parts.adapter_folder(settings) == settings.home / "adapter" / "products"
+    assert parts.adapter_folder(settings.model_copy(update={"index": "other"})) == settings.home / "adapter" / "other"
+    assert parts.searcher_of(settings, engine).adaptation is not None
+    assert parts.evaluator_of(settings, engine).adaptation is not None
+    assert parts.adaptation_of(settings).current("hashing-v1-256") is None
+
+
 def test_the_evaluator_has_every_arm(settings: Settings, engine: SearchEngine) -> None:
     evaluator = parts.evaluator_of(settings.model_copy(update={"candidates": 50, "neighbours": 20}), engine)
     assert (evaluator.window, evaluator.neighbours, evaluator.reasons) == (50, 20, {})
@@ -129,3 +137,17 @@ def test_an_error_of_the_model_is_one_of_ours(settings: Settings) -> None:
     (settings.models / "broken").mkdir(parents=True)
     with pytest.raises(ModelError):
         parts.encoder_of(settings.model_copy(update={"text_model": "broken"}))
+
+
+def test_steps_of_understanding_by_the_settings(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "synonyms.txt").write_text("sofa, couch")
+    some = settings.model_copy(update={"synonyms": tmp_path / "synonyms.txt"})
+    assert [step.step for step in parts.understanding_of(some).read("sofa 5 ft").steps] == ["units", "synonym"]
+    off = some.model_copy(update={"understand_off": "units, synonyms"})
+    assert parts.understanding_of(off).read("sofa 5 ft").steps == ()
+    none = some.model_copy(update={"understand_off": "*"})
+    assert parts.understanding_of(none).read("sofa 5 ft").steps == ()
+    with pytest.raises(ConfigError, match="no such step"):
+        parts.understanding_of(settings.model_copy(update={"understand_off": "typos"}))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        parts.understanding_of(settings.model_copy(update={"synonyms": tmp_path / "none"}))

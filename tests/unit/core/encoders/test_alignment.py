@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from etalage.core.encoders import alignment
+from etalage.core.encoders import alignment, maps
 from etalage.core.encoders.alignment import Alignment, AlignmentManifest
 from etalage.core.errors import FingerprintMismatch, ModelError, ModelNotFound
 
@@ -101,7 +101,7 @@ def test_one_put_in_place_while_it_is_read_is_found(folder: Path, monkeypatch: p
     stale = alignment.read(folder)
     alignment.save(folder, manifest(seed=7), model(-WEIGHTS))
     answers = iter([stale, alignment.read(folder)])
-    monkeypatch.setattr(alignment, "read", lambda folder: next(answers))
+    monkeypatch.setattr(maps, "read", lambda folder, kind: next(answers))
     assert alignment.load(folder).manifest.seed == 7
 
 

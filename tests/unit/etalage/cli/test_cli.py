@@ -48,6 +48,15 @@ def test_search_for_people_is_a_table(etalage: Run, shop: Path) -> None:
     assert "blue lamp" in told and "BM25" in told and "3 found in" in told and "lexical" in told
 
 
+def test_search_says_what_it_searched_for(etalage: Run, shop: Path) -> None:
+    told = etalage("search", "lamp under 12", home=shop).stdout.decode()
+    assert "searched for: lamp (under 12 → price:..1200; nothing matched under price:..1200)" in " ".join(told.split())
+    assert "searched for" not in etalage("search", "lamp", home=shop).stdout.decode()
+    assert "searched for" not in etalage("search", "lamp under 12", "--no-understand", home=shop).stdout.decode()
+    answer = etalage("search", "red under 6 eur", "--json", home=shop).document
+    assert [hit["id"] for hit in answer["hits"]] == ["c"] and answer["understood"][0]["step"] == "price"
+
+
 def test_an_empty_query_browses_by_popularity(etalage: Run, shop: Path) -> None:
     answer = etalage("search", "", "--json", home=shop).document
     assert [hit["id"] for hit in answer["hits"]] == ["b", "c", "a"]
@@ -72,7 +81,7 @@ def test_doctor_names_every_part(etalage: Run, shop: Path) -> None:
     found = result.document
     assert found["ok"] is True
     assert [one["part"] for one in found["checks"]] == [
-        "home", "engine", "index", "encoder", "pictures", "ranker", "completions", "signals", "broker"
+        "home", "engine", "index", "encoder", "pictures", "adapter", "ranker", "completions", "signals", "broker"
     ]  # fmt: skip
 
 

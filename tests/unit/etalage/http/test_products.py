@@ -14,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from etalage.core.encoders import alignment, image
+from etalage.core.encoders import image, maps
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.settings import load
 from etalage.http.app import create_app
@@ -187,7 +187,7 @@ class Alignment:
 def test_words_find_pictures_by_what_was_learnt(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     told = client.post("/v1/search", json={"looks": "red"}).json()["error"]
     assert "etalage train align" in told["remedy"]
-    monkeypatch.setattr(alignment, "load", lambda folder: Alignment())
+    monkeypatch.setattr(maps.Watched, "now", lambda self: Alignment())
     assert (looked(client, looks="red"), looked(client, looks="blue")) == (["a", "b"], ["b", "a"])
 
 

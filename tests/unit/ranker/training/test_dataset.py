@@ -34,8 +34,8 @@ def group(query: str) -> Group:
     return Group(query, [], np.zeros((0, len(NAMES)), np.float32), empty, empty, empty, {})
 
 
-def test_blind_takes_the_pictures_away_and_nothing_else() -> None:
-    columns = [number for number, feature in enumerate(features.FEATURES) if feature.family == "looks"]
+def test_blind_takes_pictures_and_behaviour_away_and_nothing_else() -> None:
+    columns = [number for number, feature in enumerate(features.FEATURES) if feature.family in ("looks", "behaviour")]
     seen = replace(group("red shoe"), features=np.arange(2 * len(NAMES), dtype=np.float32).reshape(2, -1) + 1)
     unseen = dataset.blind(seen)
     assert not unseen.features[:, columns].any()
@@ -157,3 +157,12 @@ def test_any_split_is_whole_and_depends_on_the_queries_alone(
     for part, share in zip(parts, shares, strict=False):
         assert abs(len(part) - share * len(queries)) <= 1
     assert parts == [[one.query for one in part] for part in dataset.split(groups[::-1], shares, seed)]
+
+
+def test_queries_are_split_as_groups_are() -> None:
+    made = [group(f"q{number}") for number in range(50)]
+    texts = dataset.split_queries([group.query for group in [*made, *made]], dataset.SHARES, 3)
+    assert [len(part) for part in texts] == [32, 8, 10]
+    for queries, part in zip(texts, dataset.split(made, dataset.SHARES, 3), strict=True):
+        assert sorted(queries) == [group.query for group in part]
+    assert dataset.split_queries([], dataset.SHARES, 0) == [[], [], []]

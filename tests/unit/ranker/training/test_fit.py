@@ -1,16 +1,15 @@
-"""Fitting small networks: where they start, what they learn, and what leaves as ONNX."""
+"""Fitting small networks: where they start, and what they learn."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
-from etalage.core import artifact, onnx
+from etalage.core import artifact
 from etalage.core.artifact import Artifact
 from etalage.core.errors import ModelError
 from etalage.core.records import Floats
@@ -19,6 +18,8 @@ from ranker.rerank import STARTER
 from ranker.training import fit
 from ranker.training.dataset import Group
 from ranker.training.fit import Fitted, Recipe
+
+from .networks import matrix, untrained
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -32,24 +33,6 @@ SMALL = (Recipe(4, 1e-2, rate=3e-2),)
 def seeded(one_thread: None) -> None:
     """The same random weights in every test."""
     torch.manual_seed(3)
-
-
-def untrained(recipe: Recipe, **weights: float) -> Fitted:
-    """A network with random weights, or those of a layer set to one value."""
-    module = fit.network(recipe, np.full(len(NAMES), 0.5, np.float32), np.full(len(NAMES), 0.25, np.float32))
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            if name != "fused":
-                parameter.copy_(torch.full_like(parameter, weights[name]) if name in weights else _noise(parameter))
-    return Fitted(module, recipe, 0.0)
-
-
-def _noise(parameter: Any) -> Any:
-    return torch.randn_like(parameter) * 0.2
-
-
-def matrix(rows: int, seed: int = 0) -> Floats:
-    return np.random.default_rng(seed).random((rows, len(NAMES)), np.float32)
 
 
 def added(fitted: Fitted, rows: Floats) -> Floats:
@@ -199,51 +182,3 @@ def test_weights_of_another_feature_list_are_not_gone_on_from() -> None:
     assert fit.starting_weights(replace(loaded, weights=b"")) is None
     for manifest in (replace(loaded.manifest, contract="other"), replace(loaded.manifest, features=NAMES[:-1])):
         assert fit.starting_weights(replace(loaded, manifest=manifest)) is None
-
-
-# what leaves
-@pytest.mark.parametrize("hidden", [0, 8])
-def test_the_graph_scores_as_the_network(hidden: int) -> None:
-    fitted = untrained(Recipe(hidden, 0.0))
-    session = onnx.session(fit.graph(fitted.module).SerializeToString())
-    rows = matrix(30) * 4 - 1.5  # beyond what is clipped
-    scores = onnx.run(session, {"features": rows})[0]
-    assert scores.shape == (30, 1) and scores.dtype == np.float32
-    np.testing.assert_allclose(scores.reshape(-1), fitted.score(rows), atol=1e-4)
-
-
-@pytest.mark.parametrize("hidden", [0, 16])
-def test_the_int8_model_orders_alike(groups: Groups, hidden: int) -> None:
-    fitted = untrained(Recipe(hidden, 0.0))
-    recorded = groups(10, size=20)
-    model, figures = fit.export(fitted, recorded)
-    assert set(figures) == {"max_abs_fp32", "rank_int8", "ndcg_fp32", "ndcg_int8"}
-    assert figures["max_abs_fp32"] <= 1e-3 and figures["rank_int8"] >= 0.98
-    assert figures["ndcg_fp32"] == pytest.approx(fit.mean_ndcg(recorded, fitted.score), abs=1e-5)
-    scores = onnx.run(onnx.session(model), {"features": matrix(20)})[0].reshape(-1)
-    assert onnx.rank_correlation(scores, fitted.score(matrix(20))) > 0.95
-
-
-def test_a_model_that_scores_otherwise_does_not_leave(groups: Groups) -> None:
-    fitted = untrained(Recipe(0, 0.0))
-
-    class Shifted:
-        """Scores higher than its weights say."""
-
-        def __call__(self, rows: Any) -> Any:
-            return fitted.module(rows) + 0.01
-
-        def state_dict(self) -> Any:
-            return fitted.module.state_dict()
-
-    with pytest.raises(ModelError, match=r"does not score as the trained one: max_abs_fp32 0\.01.*--seed"):
-        fit.export(replace(fitted, module=Shifted()), groups(3))
-
-
-def test_requests_without_candidates_compare_as_equal(groups: Groups) -> None:
-    fitted = untrained(Recipe(0, 0.0))
-    (one,) = groups(1)
-    none = np.zeros(0, np.float32)
-    empty = Group("nothing", [], one.features[:0], none, none, none, {"gone": 1.0})
-    _, figures = fit.export(fitted, [one, empty])
-    assert figures["max_abs_fp32"] <= 1e-3

@@ -13,17 +13,21 @@ import pytest
 
 from etalage.core import artifact, onnx
 from etalage.core.artifact import Artifact, query_hash
+from etalage.core.encoders import adapter as serving
+from etalage.core.encoders.adapter import AdapterManifest
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.errors import ConfigError, ModelError
 from etalage.core.records import Document, Floats
 from opensearch.engine import Generation, SearchEngine
+from ranker.adapt import Adaptation
 from ranker.features import NAMES, contract_hash
 from ranker.rerank import STARTER, Ranker
-from ranker.training import fit, report
+from ranker.training import adapter, dataset, fit, report
 from ranker.training.dataset import Group
 from ranker.training.fit import Recipe
 from ranker.training.judgments import Judgments, Qrels
 from ranker.training.report import Plan
+from ranker.training.residual import Residual
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -198,3 +202,22 @@ def test_an_equal_ranker_replaces(
     plan = Plan(warm=False, before=Ranker(linear({"fused": 1.0})))
     found = report.train(engine, "products", encoder, judged(goods), tmp_path, plan)
     assert found["test"]["ranked"] >= found["test"]["before"] and found["saved"] is True
+
+
+def test_a_ranker_knows_the_adapter_it_was_trained_with(
+    engine: SearchEngine, encoder: HashingEncoder, goods: Qrels, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx")
+    test = dataset.split_queries(goods, dataset.SHARES, 0)[-1]
+    same = Residual(np.zeros((encoder.dim, encoder.dim), np.float32), np.zeros(encoder.dim, np.float32))
+    model = adapter.export(same, encoder.encode(list(goods), kind="query"))[0]
+    known = AdapterManifest(
+        fingerprint_text=encoder.fingerprint, dim_text=encoder.dim, model="", sha256="", seed=0, metrics={}, created_by="",
+        queries=(query_hash(test[0]), query_hash("another")),
+    )  # fmt: skip
+    name = serving.save(tmp_path / "adapter", known, model).name
+    plan = Plan(warm=False, adaptation=Adaptation(tmp_path / "adapter"))
+    found = report.train(engine, "products", encoder, judged(goods), tmp_path / "rankers", plan)
+    assert found["adapter"] == {"name": name, "seen": 1}
+    folder = artifact.current(tmp_path / "rankers")
+    assert folder is not None and artifact.load(folder).manifest.adapter == name

@@ -153,6 +153,8 @@ def test_options_of_ours() -> None:
     )
     assert read({"ext": {"etalage": {"rank": False}}}).options.rank == "off"
     assert read({"ext": {"etalage": {"rank": True, "collapse": True}}}).options.collapse == "variant_group"
+    for given, wanted in (("on", True), ("off", False), (True, True), (False, False)):
+        assert read({"ext": {"etalage": {"understand": given}}}).options.understand is wanted
     assert "ext" not in read({"ext": {"etalage": {}}}).body
 
 
@@ -169,6 +171,8 @@ def test_options_of_ours() -> None:
         ({"collapse": ["brand"]}, "ext.etalage.collapse"),
         ({"explain": "yes"}, "ext.etalage.explain"),
         ({"query": 5}, "ext.etalage.query"),
+        ({"understand": "maybe"}, "ext.etalage.understand"),
+        ({"understand": 1}, "ext.etalage.understand"),
     ],
 )
 def test_wrong_options_are_refused_with_their_path(options: Any, path: str) -> None:
