@@ -68,6 +68,7 @@ def index_feed(
             if settings.image_model is None:
                 known = reindex.same_again(engine, encoder, settings.index, path, options, digest)
                 if known is not None:
+                    behaviour.rebuild_vocabulary(engine, settings)
                     return known
             looks = parts.looks_of(settings, options.pictures)
             job = reindex.plan(

@@ -173,6 +173,15 @@ def test_the_next_feed_replaces_it(settings: Settings, write: Feed, closed: None
     assert unfinished(settings) == []
 
 
+def test_a_known_feed_counts_the_words_that_are_not_counted_yet(settings: Settings, write: Feed, closed: None) -> None:
+    feed, words = write(*ROWS), parts.vocabulary_folder(settings) / settings.index
+    coordinate.index_feed(settings, feed, OPTIONS)
+    before = words.read_bytes()
+    words.unlink()
+    assert coordinate.index_feed(settings, feed, OPTIONS)["indexed"] == 0
+    assert words.read_bytes() == before
+
+
 def test_more_chunks_than_are_announced_at_a_time(
     settings: Settings, write: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
