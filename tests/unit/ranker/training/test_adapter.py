@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +14,12 @@ from etalage.core.artifact import query_hash
 from etalage.core.encoders import adapter as serving
 from etalage.core.errors import ConfigError, EngineError, FingerprintMismatch, ModelError, ModelNotFound
 from opensearch.engine import SearchEngine
+from ranker.query import Query
 from ranker.training import adapter, dataset
 from ranker.training.adapter import Plan
 from ranker.training.judgments import Judgments
 from ranker.training.residual import Residual
+from ranker.understanding import ALL, Understanding
 
 from .turned import DIM, Shop, unit
 
@@ -57,6 +60,28 @@ def test_its_manifest_knows_the_queries_that_trained_and_chose_it(
     known = set(serving.load(folder).manifest.queries)
     assert known == {query_hash(text) for part in used for text in part}
     assert not known & {query_hash(text) for text in test}
+
+
+def test_queries_are_understood_as_in_searches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+
+    class Reader(Understanding):
+        """Takes one query for another."""
+
+        def read(self, query: str, *, steps: Set[str] = ALL) -> Query:
+            return super().read(f"{query} indeed", steps=steps)
+
+    shop = Shop(angle=1.2)
+    texts: list[str] = []
+    encode = shop.encode
+
+    def noted(given: Sequence[str], *, kind: str) -> Any:
+        texts.extend(given)
+        return encode([text.removesuffix(" indeed") for text in given], kind=kind)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shop, "encode", noted)
+    train(shop, tmp_path, Plan(seed=2, understanding=Reader(None, "", steps=frozenset())))
+    assert {f"{query} indeed" for query in shop.judged.qrels} <= set(texts)
 
 
 def test_the_one_in_use_is_compared_with(trained: tuple[Shop, Path, dict[str, Any]], tmp_path: Path) -> None:
