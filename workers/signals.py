@@ -15,7 +15,7 @@ from indexer import delta, reindex
 from indexer.delta import Change, Op
 from opensearch import fields
 from opensearch.embedded.lock import writer
-from opensearch.engine import SearchEngine
+from opensearch.engine import Generation, SearchEngine
 from ranker.behaviour import kept, signals
 from ranker.behaviour.kept import Kept
 from ranker.behaviour.signals import Policy
@@ -43,7 +43,7 @@ def refresh(engine: SearchEngine, settings: Settings) -> dict[str, Any]:
     """
     started = time.perf_counter()
     with writer(settings.home):
-        version = _version(engine, settings.index)
+        serving, version = _serving(engine, settings.index)
         policy = Policy(settings.signals_half_life)
         until = datetime.now(UTC).timestamp() / 86400 + _AHEAD
         found = signals.compute(engine.events(events.EVENTS), engine.events(events.QUERIES), policy, until=until)
@@ -57,7 +57,7 @@ def refresh(engine: SearchEngine, settings: Settings) -> dict[str, Any]:
         now = kept.settled(kept.read(path), found.numbers)
         kept.write(path, now)
         # As many refreshes may be killed here as will: the numbers that they left are known until one is through.
-        written = _apply(engine, parts.encoder_of(settings), settings.index, now, version)
+        written = _apply(engine, parts.encoder_of(settings), serving, now, version)
         kept.write(path, now.short())
     means = {name: getattr(found, name) for name in ("click_rate", "purchase_rate", "click_prior", "purchase_prior")}
     return {
@@ -72,18 +72,18 @@ def refresh(engine: SearchEngine, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _version(engine: SearchEngine, index: str) -> int:
-    """The moment of the patches: now, or before a job that goes on: its feed is newer than what was stored, and must win."""
-    if engine.serving(index) is None:
+def _serving(engine: SearchEngine, index: str) -> tuple[Generation, int]:
+    """What serves, and the moment of the patches: now, or before a job that goes on: its feed is newer than what was stored, and
+    must win."""
+    serving = engine.serving(index)
+    if serving is None:
         raise QueryError("there is no such index", value=index, remedy="Index a whole feed first, with `etalage index FILE`.")
     moments = (job.plan.get("moment") for job in engine.jobs.unfinished(index))
-    return min([reindex.moment(), *(int(one) - 1 for one in moments if one)])
+    return serving, min([reindex.moment(), *(int(one) - 1 for one in moments if one)])
 
 
-def _apply(engine: SearchEngine, encoder: Encoder, index: str, now: Kept, version: int) -> dict[str, Any]:
+def _apply(engine: SearchEngine, encoder: Encoder, serving: Generation, now: Kept, version: int) -> dict[str, Any]:
     """Patch the products whose stored numbers are not those of `now`."""
-    serving = engine.serving(index)
-    assert serving is not None
     ids = sorted({id for one in (now.numbers, *now.before) for id in one})
     counts = dict.fromkeys(("unknown", "changed", "updated", "stale", "refused"), 0)
     reasons: list[str] = []
@@ -94,7 +94,7 @@ def _apply(engine: SearchEngine, encoder: Encoder, index: str, now: Kept, versio
         patches = [Change(Op.PATCH, {"id": id, **new}, version) for id in some if (new := _new(id, stored.get(id), now))]
         if not patches:
             continue
-        applied = delta.apply(engine, encoder, index, patches)
+        applied = delta.apply(engine, encoder, serving.index, patches)
         counts["changed"] += len(patches)
         for name, number in applied.counts().items():
             counts[name] = counts.get(name, 0) + number

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
+import itertools
 import os
 import random
 import time
@@ -99,6 +101,18 @@ def interleaved(
 @pytest.fixture(scope="session")
 def encoder() -> Encoder:
     return models.ensure(load())
+
+
+def sampled(path: Path, count: int, *, every: int) -> Path:
+    """A feed of products from all over the catalog, so that their texts differ: Icecat where it lies beside the project, else a
+    sample shop."""
+    whole = ICECAT / "products.jsonl.gz"
+    if not whole.exists():
+        write_feed(make_shop(7, count), path)
+        return path
+    with gzip.open(whole) as lines:
+        path.write_bytes(b"".join(itertools.islice(itertools.islice(lines, 0, None, every), count)))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import itertools
 import shutil
 import subprocess
 import sys
@@ -26,7 +24,6 @@ from etalage.core.encoders.image_manifest import Preprocessing
 from etalage.core.encoders.manifest import MODEL
 from etalage.core.records import Floats
 from etalage.core.settings import Settings
-from etalage.demo import make_shop, write_feed
 from indexer import clean, documents, reindex, sources
 from indexer.looks import Looks, Seen
 from indexer.pictures import PictureSource
@@ -39,7 +36,7 @@ from ranker.search import Ask, Searcher
 from workers import changes
 from workers.parts import Indexing
 
-from .conftest import ICECAT, note
+from .conftest import ICECAT, note, sampled
 
 TEXTS = 1500
 CHUNK = 256
@@ -62,15 +59,7 @@ def timed(call: Callable[..., object], *given: object) -> float:
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Products from all over the catalog: Icecat where it lies beside the project, else a sample shop."""
-    path: Path = tmp_path_factory.mktemp("indexing") / "feed.jsonl"
-    whole = ICECAT / "products.jsonl.gz"
-    if not whole.exists():
-        write_feed(make_shop(7, TEXTS), path)
-        return path
-    with gzip.open(whole) as lines:
-        # A line of white space is no row; the others are far apart, so that their texts differ.
-        path.write_bytes(b"".join(itertools.islice(itertools.islice(lines, 0, None, 12), TEXTS)))
-    return path
+    return sampled(tmp_path_factory.mktemp("indexing") / "feed.jsonl", TEXTS, every=12)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import itertools
 import os
 import subprocess
 import sys
@@ -17,11 +15,10 @@ import pytest
 
 from etalage.core.encoders import Encoder
 from etalage.core.settings import Settings, load
-from etalage.demo import make_shop, write_feed
 from opensearch.embedded import EmbeddedEngine
 
 from ..integration import conftest as servers
-from .conftest import ICECAT, note
+from .conftest import note, sampled
 
 pytestmark = [pytest.mark.redis, pytest.mark.worker]
 
@@ -35,14 +32,7 @@ PATIENCE = 300.0
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Products from all over the catalog: Icecat where it lies beside the project, else a sample shop."""
-    path: Path = tmp_path_factory.mktemp("workers") / "feed.jsonl"
-    whole = ICECAT / "products.jsonl.gz"
-    if not whole.exists():
-        write_feed(make_shop(7, PRODUCTS), path)
-        return path
-    with gzip.open(whole) as lines:
-        path.write_bytes(b"".join(itertools.islice(itertools.islice(lines, 0, None, 6), PRODUCTS)))
-    return path
+    return sampled(tmp_path_factory.mktemp("workers") / "feed.jsonl", PRODUCTS, every=6)
 
 
 @contextmanager
