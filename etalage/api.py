@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -59,11 +59,27 @@ class Shop:
         sort: str | None = None,
         explain: bool = False,
         understand: bool = True,
+        rules: bool = True,
+        recent: Sequence[str] = (),
+        language: str = "",
     ) -> Answer:
-        """Search; filters and sort as on the command line; without `understand`, words as they are. Raises QueryError, EngineError, FingerprintMismatch."""
+        """Search; filters and sort as on the command line; without `understand`, words as they are; without
+        `rules`, no merchandising rules; `recent` are ids of products that the shopper looked at, newest first; `language` is whose
+        words hits say in why they are there. Raises QueryError, EngineError, FingerprintMismatch."""
         if self._searcher is None:
             self._searcher = parts.searcher_of(self.settings, self.engine)
-        ask = Ask(q, size, start, parse_filters(filters), parse_sort(sort), explain=explain, understand=understand)
+        ask = Ask(
+            q,
+            size,
+            start,
+            parse_filters(filters),
+            parse_sort(sort),
+            explain=explain,
+            understand=understand,
+            rules=rules,
+            recent=tuple(recent),
+            language=language,
+        )
         return self._searcher.search(ask)
 
     def suggest(self, prefix: str, *, size: int = 10) -> list[Entry]:

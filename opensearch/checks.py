@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from etalage.core.errors import FingerprintMismatch, QueryError
 from etalage.core.records import Document
 from opensearch import fields
-from opensearch.engine import MAX_WINDOW, IndexSpec, Range, Request, Term
+from opensearch.engine import MAX_WINDOW, Filter, IndexSpec, Not, Range, Request, Term
 
 MAX_ID: Final = 512
 """Longest id in bytes of UTF-8."""
@@ -25,16 +26,22 @@ def request(asked: Request) -> None:
             value=f"from {asked.start}, size {asked.size}",
             remedy="Ask for less, or narrow the search with filters.",
         )
+    filters = list(_inner(asked.filters))
     names: list[tuple[str, str, tuple[str, ...]]] = [
-        ("filter", one.name, fields.KEYWORD) for one in asked.filters if isinstance(one, Term)
+        ("filter", one.name, fields.KEYWORD) for one in filters if isinstance(one, Term)
     ]
-    names += [("range", one.name, fields.NUMERIC) for one in asked.filters if isinstance(one, Range)]
+    names += [("range", one.name, fields.NUMERIC) for one in filters if isinstance(one, Range)]
     names += [("facet", name, fields.KEYWORD) for name in asked.facets]
     names += [("sort", asked.sort.name, fields.NUMERIC)] if asked.sort else []
     names += [("vector", asked.vector_field, VECTORS)]
     for use, name, known in names:
         if name not in known:
             raise QueryError(f"there is no field to {use} by", value=name, remedy=f"Use one of: {', '.join(known)}.")
+
+
+def _inner(filters: Iterable[Filter]) -> Iterator[Filter]:
+    for one in filters:
+        yield from _inner(one.filters) if isinstance(one, Not) else (one,)
 
 
 def dimension(asked: Request, spec: IndexSpec, generation: str) -> None:

@@ -104,7 +104,22 @@ class Ids:
     ids: tuple[str, ...]
 
 
-Filter = Term | Range | InStock | Ids
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """Leaves out products of which title, brand, category or attributes have the words of `text` side by side, in any form,
+    unless they say that it is missing (`lacking.clause`)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Leaves out the products that all of `filters` would keep."""
+
+    filters: tuple[Filter, ...]
+
+
+Filter = Term | Range | InStock | Ids | Lacks | Not
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +162,9 @@ class Request:
     """One retrieval.
 
     `text` is the query; empty means every product matches. `vector` float32 [dim] unit length or None (BM25 only).
-    Order of the answer: the `k` nearest by cosine first, then the lexical matches by score, ties by id; `sort` replaces
-    that order. `start` and `size` cut the window. With `Lists.LEXICAL` or `VECTOR` only that list is brought. Query terms
+    Order of the answer: the `k` nearest by cosine first, then those of `also`, by id, then the lexical matches by score, ties by
+    id; `sort` replaces that order. `also` are ids of further candidates, which count as found if they pass the filters; `Lists.LEXICAL`
+    ignores them. Vectors whose cosine is below `floor` are not near. `start` and `size` cut the window. With `Lists.LEXICAL` or `VECTOR` only that list is brought. Query terms
     are alternatives (OR). `vector_field` is what `vector` is compared with, `vec_text` or `vec_image`. With `shop`, its query
     decides what matches and in which order, and `text` only gives the scores of the fields (`Candidates.lexical` and
     `fields`). `timeout` is how many seconds the answer may take. `pictures` also brings the candidates' image vectors.
@@ -168,6 +184,8 @@ class Request:
     shop: Shop | None = None
     timeout: float | None = None
     pictures: bool = False
+    also: tuple[str, ...] = ()
+    floor: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +200,7 @@ class Candidates:
         vectors: int8 [n, dim], the stored vectors of `vector_field` (`records.to_int8`); zero rows where there is none.
         records: `records.RECORD` [n].
         titles: the documents' titles.
-        total: lexical matches ∪ k nearest, under the filters.
+        total: lexical matches ∪ k nearest ∪ `also`, under the filters.
         facets: name → [(value, count)], most frequent first, ties by value.
         aggregations: what `Shop.aggregations` gave, as a node answers.
         generation: the generation that answered, and what it was built with (`spec`).
@@ -235,6 +253,11 @@ class SearchEngine(ABC):
     def serving(self, index: str) -> Generation | None:
         """The generation that answers searches, or None."""
         return next((g for g in self.generations(index) if g.serving), None)
+
+    def spec(self, index: str) -> IndexSpec | None:
+        """What the serving generation was built with, as searches see it at the moment; None when there is none."""
+        serving = self.serving(index)
+        return None if serving is None else serving.spec
 
     @abstractmethod
     def swap(self, index: str, generation: str) -> None:

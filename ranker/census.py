@@ -22,7 +22,7 @@ _NAMES: Final = 20_000
 """Most names that are kept, the most frequent first."""
 _LONGEST_NAME: Final = 4
 _KINDS: Final = {
-    "colour": re.compile(r"colou?r|farbe|couleur|颜色", re.IGNORECASE),
+    "colour": re.compile(r"(?:colou?rs?|couleur|farbe)(?:[ _]name)?$|颜色", re.IGNORECASE),
     "size": re.compile(r"(?<![a-z])(?:shoe |clothing )?size|größe|taille|尺码|尺寸", re.IGNORECASE),
 }
 """Attributes whose values are reported."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +18,11 @@ from etalage.core.records import Floats
 from opensearch.engine import Ids, Lists, Request, SearchEngine
 from ranker import adapt, features, metrics, retrieve
 from ranker.adapt import Adaptation
+from ranker.behaviour.associations import Watched
+from ranker.floor import Floor
 from ranker.query import Query, understand
 from ranker.rerank import Ranker
-from ranker.search import Numbers, by_score, final_scores
+from ranker.scores import Numbers, by_score, final_scores
 from ranker.sight import Sight
 from ranker.training.judgments import Judgments, Qrels
 from ranker.understanding import Understanding
@@ -48,8 +50,11 @@ class Evaluator:
         encoder: None leaves `vector`, `hybrid` and `ranked` out; `reason` says why.
         ranker: None leaves `ranked` out.
         sight: compares words with pictures, for `ranked`.
+        clicked: what was clicked for queries before, for `ranked`.
+        floor: how near neighbours must be for `hybrid` and `ranked`.
         adaptation: moves query vectors, in every arm that has one; an adapter that cannot be used is an error.
         understanding: what `hybrid` and `ranked` understand queries with; None takes them as they were typed.
+        encoder_queries: hashes of the queries that the encoder was tuned on.
         reasons: arm → why it cannot run.
     """
 
@@ -61,17 +66,23 @@ class Evaluator:
         ranker: Ranker | None,
         *,
         sight: Sight | None = None,
+        clicked: Watched | None = None,
+        floor: Floor | None = None,
         adaptation: Adaptation | None = None,
         understanding: Understanding | None = None,
         window: int = 200,
         neighbours: int = 100,
+        encoder_queries: Collection[str] = (),
         reasons: Mapping[str, str] | None = None,
     ) -> None:
         self.engine, self.index, self.encoder, self.ranker, self.sight = engine, index, encoder, ranker, sight
+        self.clicked = clicked
         self.adaptation = adaptation
         self.understanding = understanding or Understanding.plain()
         self.window, self.neighbours = window, neighbours
+        self.encoder_queries = frozenset(encoder_queries)
         self.reasons = dict(reasons or {})
+        self.floor = floor
         serving = engine.serving(index)
         if serving is not None and encoder is not None:
             retrieve.verify(index, serving.spec, encoder)
@@ -86,7 +97,7 @@ class Evaluator:
         the best order of the ranked arm's candidates.
 
         Raises:
-            QueryError: qrels share queries with the training of ranker or adapter (unless `allow_overlap`), or no query is left.
+            QueryError: qrels share queries with the training of encoder, ranker or adapter (unless `allow_overlap`), or no query is left.
             ModelError: encoder, adapter or ranker failed.
         """
         if not allow_overlap:
@@ -134,9 +145,9 @@ class Evaluator:
         encoder = None if arm == "bm25" else self.encoder
         meaning = None if encoder is None else adapt.encode(encoder, query.text, self.adaptation)
         request = self._request(arm, query, None if meaning is None else meaning.near, only)
-        sight = self.sight if arm == "ranked" else None
+        sight, clicked = (self.sight, self.clicked) if arm == "ranked" else (None, None)
         words = None if meaning is None else meaning.words
-        retrieved = retrieve.candidates(self.engine, self.index, query, request, sight, words)
+        retrieved = retrieve.candidates(self.engine, self.index, query, request, sight, words, clicked)
         found = retrieved.candidates
         order: list[tuple[str, float]]
         if arm == "bm25":
@@ -159,11 +170,13 @@ class Evaluator:
             size = len(only)
             return Request(query.lexical, vector, size, 0, size, (Ids(tuple(only)),), lists=lists)
         size = _DEPTH if arm in ("bm25", "vector") else self.window
-        return Request(query.lexical, vector, self.neighbours, 0, size, lists=lists)
+        floor = self.floor.now() if self.floor is not None and arm in _UNDERSTOOD else None
+        return Request(query.lexical, vector, self.neighbours, 0, size, lists=lists, floor=floor)
 
     def _refuse_overlap(self, qrels: Qrels) -> None:
         adapter = self._adapter()
         trained = {
+            "encoder": self.encoder_queries,
             "ranker": set() if self.ranker is None else set(self.ranker.manifest.queries),
             "adapter": set() if adapter is None else set(adapter.manifest.queries),
         }

@@ -1,56 +1,201 @@
-"""Say why a hit stands where it stands."""
+"""Say why a hit stands where it stands: the numbers its score is made of, and a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
 from etalage.core.records import Floats
 from opensearch import fields
-from ranker import fuse
+from ranker import attribution, fuse, phrases, reasons
+from ranker.attribution import Attribution
 from ranker.features import FEATURES, NAMES
+from ranker.reasons import Shares
 from ranker.rerank import Ranker
 from ranker.retrieve import Retrieved
 
+TOP: Final = 5
+"""Contributions of each hit that are told without being asked for."""
+
+FAMILIES: Final = tuple(dict.fromkeys(feature.family for feature in FEATURES))
+
+_MEMBERS: Final = np.array([[feature.family == name for name in FAMILIES] for feature in FEATURES], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is explained: `rows` of the candidates, in order.
+
+    Attributes:
+        matrix: features of the window, float32 [n, F]; None where none were computed.
+        scores: the ranker's, float32 [n]; None where it gave none.
+        ranker: what gave them.
+        full: whether everything is told.
+        language: whose words the sentence is in (`phrases.language`).
+        order: `browsed` or `sorted` where no score decides.
+        picture: the vector that is compared is a picture's.
+        moved: rows that rules of the shop moved.
+    """
+
+    retrieved: Retrieved
+    rows: Sequence[int]
+    matrix: Floats | None = None
+    scores: Floats | None = None
+    ranker: Ranker | None = None
+    full: bool = False
+    language: str = ""
+    order: str = ""
+    picture: bool = False
+    moved: Container[int] = ()
+
+    def ranked(self) -> list[int]:
+        """The rows that have features."""
+        return [] if self.matrix is None else [row for row in self.rows if row < len(self.matrix)]
+
+
+def page(given: Page) -> list[dict[str, Any]]:
+    """The parts of each hit: `parts`, why it is there as a sentence (`why`), and where the ranker's score comes from."""
+    described = parts(given.retrieved, given.scores, given.rows)
+    ranked, by_row = given.ranked(), dict(zip(given.rows, described, strict=True))
+    told, shares = _attributed(given, ranked)
+    if told is not None and shares is not None:
+        for row, one in zip(ranked, _contributions(told, shares, full=given.full), strict=True):
+            by_row[row] |= one
+    if given.full:
+        for row in ranked:
+            by_row[row] |= _everything(given, row, explained=told is not None)
+    said = reasons.sentences(
+        given.retrieved,
+        given.rows,
+        shares,
+        phrases.language(given.language, given.retrieved.query.text),
+        order=given.order,
+        picture=given.picture,
+        moved=given.moved,
+    )
+    for one, sentence in zip(described, said, strict=True):
+        one["why"] = sentence
+    return described
+
 
 def parts(retrieved: Retrieved, scores: Floats | None, rows: Sequence[int]) -> list[dict[str, Any]]:
-    """The parts of some candidates' scores: BM25 (combined and of each field that matched), cosine, how well the
-    picture fits the words (0 where they are not compared), rank in each list (0: not in it), the fused score, and the ranker's (None where it was not asked)."""
-    found = retrieved.candidates
-    lexical = fuse.ranks(found.lexical, found.lexical > 0).tolist()
-    vector = fuse.ranks(retrieved.cosines, found.near).tolist()
-    names = list(fields.TEXT)
+    """The parts of some candidates' scores: BM25 (combined and of each field that matched), cosine, both as the hybrid score adds
+    them (`normalized`), how well the picture fits the words (0 where they are not compared), rank in each list (0: not in it), the
+    fused score, and the ranker's (None where it was not asked)."""
+    found, chosen = retrieved.candidates, list(rows)
+    lexical = fuse.ranks(found.lexical, found.lexical > 0)[chosen].tolist()
+    vector = fuse.ranks(retrieved.cosines, found.near)[chosen].tolist()
+    peak = max(float(found.lexical.max(initial=0.0)), 1e-12)
+    words = found.lexical[chosen] / np.float32(peak)
+    # The fused score is the mean of both.
+    meaning = np.maximum(2.0 * retrieved.fused[chosen] - words, 0.0)
+    columns = zip(
+        *(
+            _rounded(column)
+            for column in (
+                found.lexical[chosen],
+                found.fields[chosen],
+                retrieved.cosines[chosen],
+                words,
+                meaning,
+                retrieved.looks[chosen],
+                retrieved.fused[chosen],
+            )
+        ),
+        lexical,
+        vector,
+        strict=True,
+    )
+    ranked = {} if scores is None else dict(enumerate(_rounded(scores)))
     return [
         {
-            "bm25": round(float(found.lexical[row]), 4),
-            "fields": {
-                name: round(float(value), 4) for name, value in zip(names, found.fields[row], strict=True) if value
-            },
-            "cosine": round(float(retrieved.cosines[row]), 4),
-            "looks": round(float(retrieved.looks[row]), 4),
-            "rank": {"bm25": lexical[row], "vector": vector[row]},
-            "fused": round(float(retrieved.fused[row]), 4),
-            "ranker": None if scores is None or row >= len(scores) else round(float(scores[row]), 4),
+            "bm25": bm25,
+            "fields": {name: value for name, value in zip(fields.TEXT, each, strict=True) if value},
+            "cosine": cosine,
+            "normalized": {"bm25": share, "cosine": near},
+            "looks": looks,
+            "rank": {"bm25": by_words, "vector": by_vector},
+            "fused": fused,
+            "ranker": ranked.get(row),
         }
-        for row in rows
+        for row, (bm25, each, cosine, share, near, looks, fused, by_words, by_vector) in zip(rows, columns, strict=True)
     ]
 
 
 def families(ranker: Ranker, matrix: Floats, row: int) -> dict[str, float]:
-    """What each feature family adds to a candidate's score: the score less the score with that family's features at the
-    list's mean (occlusion, Zeiler and Fergus 2014)."""
+    """What each feature family adds to a candidate's score where the network is not known: the score less the score with that
+    family's features at the list's mean (occlusion, Zeiler and Fergus 2014)."""
     mean = matrix.mean(axis=0)
-    names = list(dict.fromkeys(feature.family for feature in FEATURES))
-    variants = np.repeat(matrix[row : row + 1], len(names) + 1, axis=0)
-    for number, name in enumerate(names):
-        columns = [at for at, feature in enumerate(FEATURES) if feature.family == name]
+    variants = np.repeat(matrix[row : row + 1], len(FAMILIES) + 1, axis=0)
+    for number in range(len(FAMILIES)):
+        columns = _MEMBERS[:, number] > 0
         variants[number + 1, columns] = mean[columns]
     scores = ranker.score(variants)
-    return {name: round(float(scores[0] - scores[number + 1]), 4) for number, name in enumerate(names)}
+    return {name: round(float(scores[0] - scores[number + 1]), 4) for number, name in enumerate(FAMILIES)}
 
 
 def features(matrix: Floats, row: int) -> dict[str, float]:
     """A candidate's feature values by name."""
-    return {name: round(float(value), 4) for name, value in zip(NAMES, matrix[row], strict=True)}
+    return dict(zip(NAMES, _rounded(matrix[row]), strict=True))
+
+
+def _attributed(given: Page, ranked: list[int]) -> tuple[Attribution | None, Shares | None]:
+    """Where the scores of the `ranked` rows come from; None where that is not known."""
+    model = None if given.ranker is None else given.ranker.network
+    if model is None or given.matrix is None or given.scores is None or not ranked:
+        return None, None
+    mean: Floats = given.matrix.mean(axis=0)
+    values = given.matrix[ranked]
+    told = attribution.attribute(model, values, mean, given.scores[ranked])
+    return told, None if told is None else Shares(ranked, values, told.shares, mean)
+
+
+def _contributions(told: Attribution, shares: Shares, *, full: bool) -> list[dict[str, Any]]:
+    """What adds most to each score, and the sum of what is not listed, so that `baseline`, contributions, `others` and `rest` are
+    the score; all of it and the families' sums when `full`."""
+    added = told.shares
+    most = np.argsort(-np.abs(added), axis=1, kind="stable")[:, : len(NAMES) if full else TOP]
+    listed = np.take_along_axis(added, most, axis=1)
+    found = [
+        {
+            "baseline": round(told.baseline, 4),
+            "contributions": [
+                {"feature": NAMES[at], "value": value, "contribution": share}
+                for at, value, share in zip(*columns, strict=True)
+            ],
+            "others": others,
+            "rest": rest,
+        }
+        for *columns, others, rest in zip(
+            most.tolist(),
+            _rounded(np.take_along_axis(shares.values, most, axis=1)),
+            _rounded(listed),
+            _rounded(added.sum(axis=1) - listed.sum(axis=1)),
+            _rounded(told.rest),
+            strict=True,
+        )
+    ]
+    if full:
+        for one, sums in zip(found, _rounded(added @ _MEMBERS), strict=True):
+            one["families"] = dict(zip(FAMILIES, sums, strict=True))
+    return found
+
+
+def _everything(given: Page, row: int, *, explained: bool) -> dict[str, Any]:
+    """A hit's features, and how its families' shares were computed: by occlusion where the network is not known."""
+    found: dict[str, Any] = {}
+    if given.matrix is not None:
+        found["features"] = features(given.matrix, row)
+        if given.ranker is not None and given.scores is not None:
+            found["method"] = "integrated gradients" if explained else "occlusion"
+            found |= {} if explained else {"families": families(given.ranker, given.matrix, row)}
+    return found
+
+
+def _rounded(values: Floats) -> list[Any]:
+    """Values as Python's, with 4 decimals."""
+    rounded: list[Any] = np.round(values.astype(np.float64), 4).tolist()
+    return rounded

@@ -1,4 +1,4 @@
-"""Filters and sort orders as people write them: `brand:Acme`, `price:1000..5000`, `in_stock`; `price:desc`."""
+"""Filters and sort orders as people write them: `brand:Acme`, `price:1000..5000`, `without:red`, `in_stock`; `price:desc`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from etalage.core.errors import QueryError
 from opensearch import fields
-from opensearch.engine import Filter, InStock, Range, Sort, Term
+from opensearch.engine import Filter, InStock, Lacks, Range, Sort, Term
 
-_SYNTAX: Final = "Write `field:value`, `field:low..high` or `in_stock`."
+_SYNTAX: Final = "Write `field:value`, `field:low..high`, `without:word` or `in_stock`."
 _BOUNDS: Final = {"gte": ("low", False), "gt": ("low", True), "lte": ("high", False), "lt": ("high", True)}
 
 
@@ -40,10 +40,12 @@ def _from_text(given: str) -> Filter:
         return InStock()
     if not colon or not value:
         raise QueryError("this is no filter", value=given, remedy=_SYNTAX)
+    if name == "without":
+        return Lacks(value)
     if name in fields.KEYWORD:
         return Term(name, (value,))
     if name not in fields.NUMERIC:
-        raise _unknown(name, (*fields.KEYWORD, *fields.NUMERIC))
+        raise _unknown(name, (*fields.KEYWORD, *fields.NUMERIC, "without"))
     low, dots, high = value.partition("..")
     if not dots:
         high = low

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from etalage.core.text import NONE, Token, tokenize
-from opensearch.engine import Range
+from opensearch.engine import Lacks, Range
 from ranker.vocabulary import Facts, Value, Vocabulary
 
 _AMOUNT: Final = r"(?:\d{1,3}(?:,\d{3})+|\d{1,7})(?:\.\d{1,2})?"
@@ -23,10 +23,14 @@ def _money(number: int) -> str:
 _UPPER: Final = r"under|below|less than|cheaper than|lower than|not more than|no more than|up to|at most|maximum|max"
 _LOWER: Final = r"over|above|more than|at least|starting (?:at|from)|minimum|min"
 _ENDS: Final = r"(?=\s*(?:$|[,;?!]|\bfor\b|\bwith\b|\band\b|\bthat\b))"
+_NOT: Final = (
+    r"(?:(?:do|does|is|must|should|can)(?: not|n['’]t)|cannot|not|no)\s+(?:(?:be|cost|pay|spend|priced)\s+){0,2}"
+)
 _STRICT: Final = ("under", "below", "less than", "cheaper than", "lower than", "over", "above", "more than")
 
 _ONE: Final = re.compile(
-    rf"(?<![\w-])(?:price |priced |cost |costs |costing )?(?P<word>{_UPPER}|{_LOWER})\s+{_money(1)}(?P<end>{_ENDS})?",
+    rf"(?<![\w-])(?:price |priced |cost |costs |costing )?(?P<not>{_NOT})?(?P<word>{_UPPER}|{_LOWER})\s+{_money(1)}"
+    rf"(?P<end>{_ENDS})?",
     re.IGNORECASE,
 )
 _TWO: Final = re.compile(
@@ -70,23 +74,28 @@ _PRICED: Final = 0.5
 """Share of products with a price, below which no bound is applied: it would hide all others."""
 
 _NEGATION: Final = re.compile(
-    r"(?<![\w-])(?P<word>without|w/o|excluding|except|not)\s+(?P<what>(?:an? |any |the )?[^\W\d_]{3,})(?P<next> [^\W\d_]{3,})?(?![\w-])",
+    r"(?<![\w-])(?P<word>without|with no|w/o|excluding|except|not)\s+(?P<what>(?:an? |any |the )?[^\W\d_]{3,})"
+    r"(?P<next> [^\W\d_]{3,})?(?![\w-])(?P<last>\W*$)?",
     re.IGNORECASE,
 )
-_FILLING: Final = frozenset("a an any the for with and or in on at more less than only".split())
+_FILLING: Final = frozenset("a an any the for with and or in on at more less than only included".split())
+_NAMED: Final = 2
+"""Of the products with a word, one in so many has it after `without` and the like where this is a name (`Doctors without Borders`)."""
 
 _LONGEST_NAME: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Words of a query that mean something of their own: where they are, as they were typed, and what was made of them."""
+    """Words of a query that mean something of their own: where they are, as they were typed, what was made of them, the filter that
+    this is, and whether titles say it in these words, so that they stay."""
 
     start: int
     end: int
     typed: str
     meant: str
-    price: Range | None = None
+    filter: Range | Lacks
+    said: bool = False
 
 
 def price(query: str, facts: Facts | None) -> Found | None:
@@ -118,14 +127,15 @@ def _bounds(match: re.Match[str], facts: Facts) -> Range | None:
         return None
     values = [float(groups[f"amount{number}"].replace(",", "")) * _minor(facts.currency) for number in numbers]
     word = re.sub(r"\s+", " ", (groups.get("word") or "").lower())
-    upper = re.fullmatch(_UPPER, word) is not None
+    negated = bool(groups.get("not"))  # `must not cost more than`
+    upper = (re.fullmatch(_UPPER, word) is not None) != negated
     # A bare number above which something should be is a size as often as a price (`monitor over 27`).
     bare = (upper or len(values) == 2) and word and groups.get("end") is not None
     if not named and not (bare and all(facts.low <= value <= facts.high for value in values)):
         return None
     if len(values) == 2:
         return Range("price", values[0], values[1]) if values[0] < values[1] else None
-    strict = word in _STRICT
+    strict = (word in _STRICT) != negated
     if upper:
         return Range("price", None, values[0], open_high=strict)
     return Range("price", values[0], None, open_low=strict)
@@ -153,30 +163,41 @@ def _minor(currency: str) -> int:
 
 
 def negations(query: str, vocabulary: Vocabulary | None) -> list[Found]:
-    """What a query does not want: the word after `without` and the like, or a colour, size or brand after `not`, where the catalog
-    has the word. What follows `no` stays: it is part of a name more often (`no frost`, `no burn`)."""
-    found = []
+    """What a query does not want: the word after `without` and the like, or after `not` a colour, size or brand, or the last word, where
+    the catalog has the word. What follows `no` alone stays: it is part of a name more often (`no frost`, `no burn`)."""
+    found: list[Found] = []
+    if vocabulary is None:
+        return found
     for match in _NEGATION.finditer(query):
-        word = match["word"].lower()
-        what = match["what"].split()[-1]
-        known = [token.surface for token in tokenize(what)]
-        if vocabulary is None or what.lower() in _FILLING or len(known) != 1 or not vocabulary.count(known[0]):
-            continue
-        # Titles may have it as a name. After `not` mostly comes what somebody does.
-        if vocabulary.together(word, what) or (word == "not" and not list(names(tokenize(what), vocabulary))):
+        what, follows = match["what"].split()[-1], (match["next"] or "").strip()
+        if not _unwanted(match, what, vocabulary):
             continue
         end = match.end("what")
-        follows = match["next"]
-        if follows and vocabulary is not None and vocabulary.together(what, follows.strip()):
-            end = match.end("next")
-        found.append(Found(match.start(), end, query[match.start() : end], ""))
+        if follows and vocabulary.together(what, follows):
+            what, end = f"{what} {follows}", match.end("next")
+        what = what.lower()
+        said = bool(vocabulary.together(match["word"], what))
+        found.append(Found(match.start(), end, query[match.start() : end], f"without:{what}", Lacks(what), said))
     return found
 
 
+def _unwanted(match: re.Match[str], what: str, vocabulary: Vocabulary) -> bool:
+    """Whether a word is a thing that somebody does not want, and no part of a name."""
+    known = [token.surface for token in tokenize(what)]
+    word = match["word"].lower()
+    if what.lower() in _FILLING or len(known) != 1 or not vocabulary.count(known[0]):
+        return False
+    if _NAMED * vocabulary.together(word, what) > vocabulary.count(known[0]):
+        return False  # titles have both words as a name
+    # After `not` often comes what somebody does (`not working`).
+    ends = match["last"] is not None and not match["next"] and not what.lower().endswith("ing")
+    return word != "not" or ends or bool(list(names(tokenize(what), vocabulary)))
+
+
 def without(query: str, found: list[Found]) -> str:
-    """A query without some of its words."""
+    """A query without some of its words; those that titles say stay."""
     pieces, end = [], 0
-    for one in sorted(found, key=lambda one: one.start):
+    for one in sorted((one for one in found if not one.said), key=lambda one: one.start):
         pieces.append(query[end : one.start])
         end = max(end, one.end)
     return " ".join(" ".join([*pieces, query[end:]]).split())

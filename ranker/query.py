@@ -26,8 +26,9 @@ PRICE, WITHOUT, SPELLING, UNITS, NAMES, SYNONYMS = "price", "without", "spelling
 STEPS: Final = frozenset((PRICE, WITHOUT, SPELLING, UNITS, NAMES, SYNONYMS))
 """What can be understood, in this order."""
 
-DID_YOU_MEAN, RELAXED = "did_you_mean", "relaxed"
-"""Besides: a doubtful correction that was not made, and filters that were given up since nothing matched under them."""
+DID_YOU_MEAN, RELAXED, UNMATCHED = "did_you_mean", "relaxed", "unmatched"
+"""Besides: a doubtful correction that was not made, filters that were given up since nothing matched under them, and words that no
+product has, so that the nearest in meaning are shown."""
 
 _LONGEST_MODEL: Final = 3
 _SHORTEST_NUMBER: Final = 3
@@ -106,13 +107,11 @@ def understand(
             value=query,
             remedy="Shorten it.",
         )
-    clean = text.normalize(query)
+    clean, filters, told = _priced(text.normalize(query), vocabulary, steps)
     clean, tokens = _cut(clean)
-    told: list[Step] = []
-    filters: tuple[Filter, ...] = ()
     more: list[str] = []
     if steps:
-        clean, filters, told, more = _reworded(clean, vocabulary, common, steps)
+        clean, filters, more = _reworded(clean, filters, told, vocabulary, common, steps)
         clean, tokens = _cut(clean)
     named: list[tuple[str, str]] = []
     if NAMES in steps and vocabulary is not None:
@@ -146,35 +145,52 @@ def _cut(clean: str) -> tuple[str, list[Token]]:
     return clean, tokens
 
 
+def _priced(clean: str, vocabulary: Vocabulary | None, steps: Set[str]) -> tuple[str, tuple[Filter, ...], list[Step]]:
+    """A text without bounds of the price, wherever in it, the filter that they are, and what was done."""
+    bounds = None if vocabulary is None or PRICE not in steps else intents.price(clean, vocabulary.facts)
+    if bounds is None:
+        return clean, (), []
+    return intents.without(clean, [bounds]), (bounds.filter,), [Step(PRICE, bounds.typed, bounds.meant)]
+
+
 def _reworded(
-    clean: str, vocabulary: Vocabulary | None, common: Container[str], steps: Set[str]
-) -> tuple[str, tuple[Filter, ...], list[Step], list[str]]:
-    """The steps that change the words: the text, filters, what was done, and more terms for the lexical query."""
-    told: list[Step] = []
-    filters: tuple[Filter, ...] = ()
+    clean: str,
+    filters: tuple[Filter, ...],
+    told: list[Step],
+    vocabulary: Vocabulary | None,
+    common: Container[str],
+    steps: Set[str],
+) -> tuple[str, tuple[Filter, ...], list[str]]:
+    """The other steps that change the words: the text, filters, and more terms for the lexical query; what was done is added to
+    `told`."""
     more: list[str] = []
-    if PRICE in steps:
-        bounds = intents.price(clean, None if vocabulary is None else vocabulary.facts)
-        if bounds is not None and bounds.price is not None:
-            clean, filters = intents.without(clean, [bounds]), (bounds.price,)
-            told.append(Step(PRICE, bounds.typed, bounds.meant))
     if WITHOUT in steps:
-        unwanted = intents.negations(clean, vocabulary)
-        rest = intents.without(clean, unwanted)
-        if unwanted and text.tokenize(rest):
-            clean = rest
-            told += [Step(WITHOUT, one.typed, "") for one in unwanted]
+        clean, filters = _negated(clean, vocabulary, filters, told)
     if SPELLING in steps and vocabulary is not None:
         corrected = corrections.correct(clean, vocabulary, common)
         clean = corrected.text
         more += corrected.extra
         told += [Step(SPELLING, was, now) for was, now in corrected.applied]
         told += [Step(DID_YOU_MEAN, was, now) for was, now in corrected.doubtful]
+        if corrected.applied and WITHOUT in steps:
+            clean, filters = _negated(clean, vocabulary, filters, told)
     if UNITS in steps:
         for quantity in units.quantities(clean, () if vocabulary is None else vocabulary.values):
             told.append(Step(UNITS, quantity.typed, " ".join(quantity.others)))
             more += quantity.others
-    return clean, filters, told, more
+    return clean, filters, more
+
+
+def _negated(
+    clean: str, vocabulary: Vocabulary | None, filters: tuple[Filter, ...], told: list[Step]
+) -> tuple[str, tuple[Filter, ...]]:
+    """A text without what it does not want, and the filters with it; a text that wants nothing else stays as it is."""
+    unwanted = [one for one in intents.negations(clean, vocabulary) if one.filter not in filters]
+    rest = intents.without(clean, unwanted)
+    if not unwanted or not text.tokenize(rest):
+        return clean, filters
+    told += [Step(WITHOUT, one.typed, one.meant) for one in unwanted]
+    return rest, (*filters, *(one.filter for one in unwanted))
 
 
 def _terms(more: list[str], tokens: list[Token]) -> str:

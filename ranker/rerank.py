@@ -9,6 +9,7 @@ import numpy as np
 from etalage.core import artifact, onnx
 from etalage.core.errors import FeatureMismatch, ModelError, QueryError
 from etalage.core.records import Floats
+from ranker import attribution
 from ranker.features import NAMES, contract_hash
 
 STARTER = Path(__file__).parent / "starter"
@@ -20,6 +21,7 @@ class Ranker:
 
     Attributes:
         manifest: what it was trained on.
+        network: what it computes, for explanations; None for one of another form.
     """
 
     def __init__(self, loaded: artifact.Artifact) -> None:
@@ -32,6 +34,7 @@ class Ranker:
                 remedy="Train again with `etalage train ranker`.",
             )
         self._session = onnx.session(loaded.model)
+        self.network = attribution.network(loaded.model)
 
     def score(self, matrix: Floats) -> Floats:
         """Scores float32 [n] of features float32 [n, len(FEATURES)]; higher is better."""

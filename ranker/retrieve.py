@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,8 +13,13 @@ from etalage.core.errors import FingerprintMismatch
 from etalage.core.records import Floats, cosine
 from opensearch.engine import Candidates, IndexSpec, Lists, Request, SearchEngine, Shop
 from ranker import fuse
-from ranker.query import PRICE, RELAXED, Query, Step
+from ranker.behaviour.associations import NOTHING, Watched
+from ranker.query import PRICE, RELAXED, WITHOUT, Query, Step
 from ranker.sight import Sight
+from ranker.taste import Taste
+
+DEPICTED: Final = 50
+"""Candidates that are brought by their pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Retrieved:
         cosines: float32 [n], cosine with the query, 0 without a vector.
         fused: float32 [n], the hybrid score.
         looks: float32 [n], cosine of the words with the picture, 0 where either is missing.
+        associated: float32 [n], log of how often it is clicked for this query over the mean, 0 where nothing is known.
+        taste: what the shopper looked at lately, where that is known.
     """
 
     query: Query
@@ -33,6 +40,8 @@ class Retrieved:
     cosines: Floats
     fused: Floats
     looks: Floats
+    associated: Floats
+    taste: Taste | None = None
 
     def first(self, size: int) -> Retrieved:
         """The first `size` candidates alone, fused among themselves."""
@@ -48,7 +57,8 @@ class Retrieved:
             titles=found.titles[:size],
             pictures=found.pictures[:size],
         )
-        return fuse_candidates(self.query, cut, self.cosines[:size], self.looks[:size])
+        fused = fuse_candidates(self.query, cut, self.cosines[:size], self.looks[:size], self.associated[:size])
+        return replace(fused, taste=self.taste)
 
 
 def verify(index: str, spec: IndexSpec, encoder: Encoder) -> None:
@@ -68,29 +78,63 @@ def candidates(
     request: Request,
     sight: Sight | None = None,
     words: Floats | None = None,
+    clicked: Watched | None = None,
 ) -> Retrieved:
     """Answer `request`, then compute cosines and the fused score; with `sight`, words are compared with pictures too: the vector
-    `words`, where that of the request is an adapted one (`adapt.Meaning`).
+    `words`, where that of the request is an adapted one (`adapt.Meaning`). Products whose pictures are nearest to the words, and those
+    `clicked` for the query before, are candidates too.
 
     The query's own filters are added, and given up where nothing matches under them that would match without; the query of the
     result says so (`RELAXED`).
     """
     if query.filters:
         narrow = replace(request, filters=(*request.filters, *query.filters))
-        found = candidates(engine, index, replace(query, filters=()), narrow, sight, words)
+        found = candidates(engine, index, replace(query, filters=()), narrow, sight, words, clicked)
         matched = found.candidates.lexical.any() if request.text else found.candidates.total > 0
         if matched or not _relaxed(engine, index, request, narrow):
             return replace(found, query=query)
-        told = [Step(RELAXED, step.now, "") for step in query.steps if step.step == PRICE]
+        told = [Step(RELAXED, step.now, "") for step in query.steps if step.step in (PRICE, WITHOUT)]
         query = replace(query, filters=(), steps=(*query.steps, *told))
     if query.number and request.lists is Lists.BOTH:
         request = replace(request, shop=numbered(query, request.shop))
     words = (request.vector if words is None else words) if request.vector_field == "vec_text" else None
-    answered = engine.candidates(index, replace(request, pictures=sight is not None and words is not None))
+    known = NOTHING if clicked is None or not query.text else clicked.about(query.stems.tolist())
+    request = replace(request, pictures=sight is not None and words is not None)
+    if request.lists is Lists.BOTH and query.text and request.sort is None:
+        request = replace(request, also=known.ids[: known.found])
+        depicted = () if sight is None or words is None else _depicted(engine, index, request, sight, words)
+        answered = _with(engine, index, request, depicted)
+    else:
+        answered = engine.candidates(index, request)
     none = np.zeros(len(answered.ids), np.float32)
     cosines = none if request.vector is None else cosine(request.vector, answered.vectors)
     seen = None if sight is None or words is None else sight.seen(answered.spec, words)
-    return fuse_candidates(query, answered, cosines, none if seen is None else cosine(seen, answered.pictures))
+    looks = none if seen is None else cosine(seen, answered.pictures)
+    return fuse_candidates(query, answered, cosines, looks, known.of(answered.ids))
+
+
+def _with(engine: SearchEngine, index: str, request: Request, depicted: tuple[str, ...]) -> Candidates:
+    """The answer with the products of some pictures; where nothing else is found, pictures alone say too little."""
+    answered = engine.candidates(index, replace(request, also=(*request.also, *depicted)))
+    if depicted and answered.total <= len(request.also) + len(depicted):
+        without = engine.candidates(index, request)
+        return answered if without.total else without
+    return answered
+
+
+def _depicted(engine: SearchEngine, index: str, request: Request, sight: Sight, words: Floats) -> tuple[str, ...]:
+    """Ids of the products whose pictures are nearest to the words."""
+    spec = engine.spec(index)
+    seen = None if spec is None else sight.seen(spec, words)
+    if seen is None:
+        return ()
+    shop = None if request.shop is None else replace(request.shop, aggregations={})
+    asked = Request("", seen, DEPICTED, 0, DEPICTED, request.filters, lists=Lists.VECTOR, vector_field="vec_image", shop=shop)
+    try:
+        return tuple(engine.candidates(index, replace(asked, timeout=request.timeout)).ids)
+    except FingerprintMismatch:
+        # Another generation began to serve in between.
+        return ()
 
 
 def _relaxed(engine: SearchEngine, index: str, request: Request, narrow: Request) -> bool:
@@ -111,7 +155,9 @@ def numbered(query: Query, shop: Shop | None) -> Shop:
     return replace(shop or Shop(whole), query={"bool": {"should": alternatives, "minimum_should_match": 1}})
 
 
-def fuse_candidates(query: Query, found: Candidates, cosines: Floats, looks: Floats) -> Retrieved:
+def fuse_candidates(
+    query: Query, found: Candidates, cosines: Floats, looks: Floats, associated: Floats
+) -> Retrieved:
     """Candidates with their cosines and the hybrid score."""
     encoded = np.any(found.vectors, axis=1) & bool(cosines.any())
-    return Retrieved(query, found, cosines, fuse.hybrid(found.lexical, cosines, encoded), looks)
+    return Retrieved(query, found, cosines, fuse.hybrid(found.lexical, cosines, encoded), looks, associated)

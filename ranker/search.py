@@ -9,25 +9,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from etalage.core.encoders import Encoder
 from etalage.core.errors import ModelError, QueryError
 from etalage.core.records import Floats
-from etalage.core.text import compact, token_id
 from opensearch import fields
-from opensearch.engine import Candidates, Filter, Lists, Request, SearchEngine, Shop, Sort
-from ranker import adapt, explain, features, retrieve
+from opensearch.engine import Filter, Lists, Request, SearchEngine, Shop, Sort
+from ranker import adapt, explain, features, placing, retrieve
 from ranker.adapt import Adaptation, Meaning
-from ranker.query import Query
+from ranker.behaviour.associations import Watched
+from ranker.floor import Floor
+from ranker.merchandising import Said
+from ranker.placing import Applied, Places
+from ranker.query import UNMATCHED, Query, Step
 from ranker.rerank import Ranker
 from ranker.retrieve import Retrieved
+from ranker.rulefile import RuleFile
+from ranker.scores import Numbers, by_score, final_scores, named
 from ranker.sight import Sight
+from ranker.taste import check, taste
 from ranker.understanding import ALL, NONE, REWORDED, Understanding
 
 log = logging.getLogger(__name__)
-
-Numbers = npt.NDArray[np.floating[Any]]
 
 _RANKING: Final = 0.005
 """Seconds that features and ranker need; with less left, the fused order stays."""
@@ -41,7 +44,9 @@ class Ask:
     texts only. With `shop`, that query decides what matches, and `q` is the text in it. `collapse` is a keyword field of
     which each value is shown once, among the candidates that are ranked. `until` is the moment (`time.monotonic`) by which
     the answer is due. `ranker` stands in for the searcher's own. Without `understand`, words are searched as they were typed; with
-    `shop`, they are at most corrected.
+    `shop`, they are at most corrected. Without `rules`, the shop's merchandising rules are left out. `recent` are ids of products that
+    this shopper looked at, newest first, for the ranker. `language` is a tag or an `Accept-Language` header, in whose words hits say
+    why they are there.
     """
 
     q: str
@@ -58,6 +63,9 @@ class Ask:
     until: float | None = None
     ranker: Ranker | None = None
     understand: bool = True
+    rules: bool = True
+    recent: tuple[str, ...] = ()
+    language: str = ""
 
     def left(self) -> float | None:
         """Seconds until the answer is due, or None."""
@@ -66,7 +74,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result. `parts` say where its score comes from (`explain.parts`)."""
+    """One result. `parts` say where its score comes from (`explain.page`), and under `rule` which merchandising rules moved it."""
 
     id: str
     score: float
@@ -78,7 +86,7 @@ class Hit:
 class Answer:
     """The result of a search. `degraded` names the steps that failed and were done without; `timings` are milliseconds
     per stage. `understood` lists what was made of the query, `{step, from, to}` each; `searched` is the text that was searched
-    for."""
+    for. `rules` are the names of the merchandising rules that held, `redirect` is where they lead to, or empty."""
 
     total: int
     hits: list[Hit]
@@ -90,6 +98,8 @@ class Answer:
     aggregations: Mapping[str, Any] = field(default_factory=dict)
     understood: tuple[Mapping[str, str], ...] = ()
     searched: str = ""
+    rules: tuple[str, ...] = ()
+    redirect: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as the command line and HTTP give it."""
@@ -101,6 +111,8 @@ class Answer:
                 for name, values in self.facets.items()
             },
             "understood": [dict(one) for one in self.understood],
+            "rules": list(self.rules),
+            "redirect": self.redirect or None,
             "degraded": list(self.degraded),
             "took_ms": self.took_ms,
             "timings": dict(self.timings),
@@ -114,8 +126,11 @@ class Searcher:
         encoder: of the index's vectors; None searches by words only (`degraded: ["vectors"]`).
         ranker: None keeps the fused order (`degraded: ["rerank"]`).
         sight: compares words with pictures; None does without.
+        clicked: what was clicked for queries before; None does without.
+        floor: how near neighbours must be; None takes them all.
         adaptation: moves query vectors towards what the shop's shoppers mean; None does without.
         understanding: what queries are understood with; None takes them as they were typed.
+        merchandising: the shop's rules; None does without.
         window: candidates that are re-ranked.
         neighbours: vector neighbours among them (k).
     """
@@ -128,15 +143,21 @@ class Searcher:
         ranker: Ranker | None,
         *,
         sight: Sight | None = None,
+        clicked: Watched | None = None,
+        floor: Floor | None = None,
         adaptation: Adaptation | None = None,
         understanding: Understanding | None = None,
+        merchandising: RuleFile | None = None,
         window: int = 200,
         neighbours: int = 100,
     ) -> None:
         self.engine, self.index, self.encoder, self.ranker, self.sight = engine, index, encoder, ranker, sight
+        self.clicked = clicked
         self.adaptation = adaptation
         self.understanding = understanding or Understanding.plain()
+        self.merchandising = merchandising
         self.window, self.neighbours = window, neighbours
+        self.floor = floor
 
     def search(self, ask: Ask) -> Answer:
         """Answer a search.
@@ -147,20 +168,28 @@ class Searcher:
             EngineError: the engine failed.
         """
         clock = Clock()
-        query = self.understanding.read(ask.q, steps=_steps(ask))
-        clock.lap("understand")
         degraded: list[str] = []
+        query = self.understanding.read(ask.q, steps=_steps(ask))
+        applied = self._applied(ask, query, degraded)
+        clock.lap("understand")
         meaning = _picture(ask.image) if ask.image else self._encode(query, degraded)
         clock.lap("encode")
-        retrieved = self._retrieve(ask, query, meaning)
+        alone = self._alone(ask, query, applied)
+        request = self._request(ask, query, meaning, applied, alone)
+        retrieved = self._retrieve(ask, query, request, meaning)
         clock.lap("retrieve")
-        whole = (query.text or ask.image) and ask.sort is None
-        ranked = min(self.window, len(retrieved.candidates.ids)) if whole else 0
-        head = retrieved if ranked == len(retrieved.candidates.ids) else retrieved.first(ranked)
+        size = len(retrieved.candidates.ids)
+        ranked = 0 if alone or not (query.text or ask.image) else min(self.window, size)
+        retrieved = self._acquainted(ask, retrieved) if ranked else retrieved
+        head = retrieved if ranked == size else retrieved.first(ranked)
         matrix, scores = self._rank(ask, head, degraded, clock)
-        final = final_scores(head, scores)
-        order = self._order(ask, head, final, len(retrieved.candidates.ids))
-        hits = self._hits(ask, retrieved, head, order, matrix, scores, final)
+        shown = self._with_pinned(retrieved, request, applied, meaning)
+        places = Places()
+        if not alone:
+            places = placing.places(self.engine, applied, shown.candidates, min(self.window, size), ask.left())
+        final = places.raised(final_scores(head, scores), named(head.query, head.candidates))
+        order = self._order(ask, head, shown, final, size, places) if not alone else _page(ask, query, size)
+        hits = self._hits(ask, shown, head, order, matrix, scores, final, places)
         clock.lap("answer")
         found = retrieved.candidates
         return Answer(
@@ -172,9 +201,30 @@ class Searcher:
             clock.laps,
             found.generation,
             found.aggregations,
-            tuple(step.as_dict() for step in retrieved.query.steps),
+            tuple(step.as_dict() for step in (*retrieved.query.steps, *_unmatched(ask, retrieved))),
             query.text,
+            applied.names,
+            applied.redirect,
         )
+
+    def _applied(self, ask: Ask, query: Query, degraded: list[str]) -> Applied:
+        """The rules that hold. An explicit order, or pictures alone, leave only those that do not move anything."""
+        if self.merchandising is None or not ask.rules:
+            return Applied()
+        said = Said.of((ask.q, query.text), placing.narrowed(ask.filters, ask.shop))
+        still = ask.sort is not None or bool(ask.image and not query.text)
+        applied, sound = placing.holding(self.merchandising, said, still=still)
+        if not sound:
+            degraded.append("rules")
+        return applied
+
+    def _alone(self, ask: Ask, query: Query, applied: Applied) -> bool:
+        """Whether just the page is brought, in the engine's order: past the window, which that order continues, and where nothing
+        is ranked. What was pinned moves every later page, so that these are then counted from the first hit on."""
+        if ask.sort is not None:
+            return True
+        browse = not query.text and not ask.image
+        return (browse and not applied.moves) or (ask.start >= self.window and not applied.pins)
 
     def _encode(self, query: Query, degraded: list[str]) -> Meaning | None:
         if not query.text:
@@ -195,39 +245,63 @@ class Searcher:
             degraded.append("adapter")
             return Meaning(words, words)
 
-    def _retrieve(self, ask: Ask, query: Query, meaning: Meaning | None) -> Retrieved:
-        """The whole window for a page inside it; past it, just the page, in the engine's order, which continues it."""
+    def _request(self, ask: Ask, query: Query, meaning: Meaning | None, applied: Applied, alone: bool) -> Request:
+        """What is asked of the engine: the page where it is brought `alone`, else everything from the first hit on, and the whole
+        window at least."""
         browse = not query.text and not ask.image
-        past = ask.start >= self.window or browse or ask.sort is not None
-        request = Request(
+        brought = applied.pins if query.text else ()
+        return Request(
             query.lexical,
             None if meaning is None else meaning.near,
             self.neighbours,
-            start=ask.start if past else 0,
-            size=ask.size if past else max(self.window, ask.start + ask.size),
-            filters=ask.filters,
+            start=ask.start if alone else 0,
+            size=ask.size if alone else max(self.window, ask.start + ask.size),
+            filters=(*ask.filters, *applied.hidden),
             facets=ask.facets,
             sort=ask.sort or (Sort("popularity", descending=True) if browse else None),
             lists=_lists(ask, query),
             vector_field=ask.image_field if ask.image else "vec_text",
-            shop=ask.shop,
+            shop=placing.bringing(query, ask.shop, brought) if brought else ask.shop,
             timeout=ask.left(),
+            floor=self.floor.now() if self.floor is not None and meaning is not None and not ask.image else None,
         )
+
+    def _retrieve(self, ask: Ask, query: Query, request: Request, meaning: Meaning | None) -> Retrieved:
         words = None if meaning is None else meaning.words
-        retrieved = retrieve.candidates(self.engine, self.index, query, request, self.sight, words)
+        retrieved = retrieve.candidates(self.engine, self.index, query, request, self.sight, words, self.clicked)
         if ask.sort is not None and words is not None and not retrieved.candidates.total:
             both = replace(request, lists=Lists.BOTH)
-            retrieved = retrieve.candidates(self.engine, self.index, query, both, self.sight, words)
+            retrieved = retrieve.candidates(self.engine, self.index, query, both, self.sight, words, self.clicked)
         if self.encoder is not None:
             retrieve.verify(self.index, retrieved.candidates.spec, self.encoder)
         return retrieved
+
+    def _with_pinned(
+        self, retrieved: Retrieved, request: Request, applied: Applied, meaning: Meaning | None
+    ) -> Retrieved:
+        """The candidates, and after them the pinned products that are none."""
+        missing = placing.lacking(applied, retrieved, request)
+        if missing is None:
+            return retrieved
+        query, words = replace(retrieved.query, filters=()), None if meaning is None else meaning.words
+        generation = retrieved.candidates.generation
+        return placing.joined(
+            retrieved, retrieve.candidates(self.engine, generation, query, missing, self.sight, words, self.clicked)
+        )
+
+    def _acquainted(self, ask: Ask, retrieved: Retrieved) -> Retrieved:
+        """With what the shopper looked at lately."""
+        recent = check(ask.recent)
+        if not recent or ask.image:
+            return retrieved
+        return replace(retrieved, taste=taste(self.engine, retrieved.candidates.generation, recent, ask.left()))
 
     def _rank(
         self, ask: Ask, head: Retrieved, degraded: list[str], clock: Clock
     ) -> tuple[Floats | None, Floats | None]:
         """The feature matrix and the ranker's scores of the window; None when there is nothing to rank, no ranker, or no
         time."""
-        if not head.candidates.ids or ask.start >= self.window or ask.image:
+        if not head.candidates.ids or ask.image:
             return None, None
         ranker = ask.ranker or self.ranker
         left = ask.left()
@@ -245,21 +319,22 @@ class Searcher:
         clock.lap("rerank")
         return matrix, scores
 
-    def _order(self, ask: Ask, head: Retrieved, final: Numbers, size: int) -> list[int]:
-        """Rows of the page, in order."""
-        if not head.candidates.ids or ask.start >= self.window:
-            return [] if ask.collapse and head.candidates.ids else list(range(min(ask.size, size)))
-        order = by_score(final, head.candidates.ids)
-        if ask.collapse:
-            order = self._collapsed(ask, head, order)
+    def _order(
+        self, ask: Ask, head: Retrieved, shown: Retrieved, final: Numbers, size: int, places: Places
+    ) -> list[int]:
+        """Rows of the page, in order: of the `size` candidates, and of those in `shown` that were pinned."""
+        ranked = by_score(final, head.candidates.ids)
+        if ask.collapse and ranked:
+            order = self._collapsed(ask, shown, places.arranged(ranked, len(ranked)))
         else:
-            order += range(len(head.candidates.ids), size)
+            order = places.arranged([*ranked, *range(len(ranked), size)], self.window)
         return order[ask.start : ask.start + ask.size]
 
-    def _collapsed(self, ask: Ask, head: Retrieved, order: list[int]) -> list[int]:
+    def _collapsed(self, ask: Ask, shown: Retrieved, order: list[int]) -> list[int]:
         """The best row of each value of the field; rows without a value all stay."""
-        found = head.candidates
-        body = {"query": {"ids": {"values": found.ids}}, "size": len(found.ids), "_source": False}
+        found = shown.candidates
+        ids = [found.ids[row] for row in order]
+        body = {"query": {"ids": {"values": ids}}, "size": len(ids), "_source": False}
         body |= {"docvalue_fields": [ask.collapse]}
         hits = self.engine.search(found.generation, body, timeout=ask.left())["hits"]["hits"]
         groups = {hit["_id"]: hit.get("fields", {}).get(ask.collapse, [None])[0] for hit in hits}
@@ -281,37 +356,29 @@ class Searcher:
         matrix: Floats | None,
         scores: Floats | None,
         final: Numbers,
+        places: Places,
     ) -> list[Hit]:
         found, page = retrieved.candidates, []
-        ranker = ask.ranker or self.ranker
-        described = explain.parts(retrieved, scores, order)
+        described = explain.page(
+            explain.Page(
+                retrieved,
+                order,
+                matrix,
+                scores,
+                ask.ranker or self.ranker,
+                full=ask.explain,
+                language=ask.language,
+                order=_unranked(ask, retrieved.query),
+                picture=bool(ask.image),
+                moved=places.told,
+            )
+        )
         for row, parts in zip(order, described, strict=True):
-            inside = ask.start < self.window and row < len(head.candidates.ids)
-            if ask.explain and inside and matrix is not None:
-                parts["features"] = explain.features(matrix, row)
-                if ranker is not None and scores is not None:
-                    parts["families"] = explain.families(ranker, matrix, row)
-            page.append(Hit(found.ids[row], round(float(final[row]), 6) if inside else 0.0, found.titles[row], parts))
+            if row in places.told:
+                parts["rule"] = ", ".join(places.told[row])
+            score = round(float(final[row]), 6) if row < len(head.candidates.ids) else 0.0
+            page.append(Hit(found.ids[row], score, found.titles[row], parts))
         return page
-
-
-def final_scores(head: Retrieved, scores: Floats | None) -> Numbers:
-    """The score that hits are shown with, [n]: the ranker's in (0, 1), else the fused one; 1 more for products that are named
-    by their number."""
-    final: Numbers = head.fused.astype(np.float64)
-    if scores is not None:
-        final = 1.0 / (1.0 + np.exp(-scores.astype(np.float64)))
-    return final + named(head.query, head.candidates)
-
-
-def named(query: Query, found: Candidates) -> npt.NDArray[np.bool_]:
-    """Which candidates the query names by id or article number (SKU, EAN, model): bool [n]."""
-    if not query.number:
-        return np.zeros(len(found.ids), bool)
-    models = found.records["models"] == np.uint32(token_id(query.number))
-    ids = np.fromiter((compact(one) == query.number for one in found.ids), bool, len(found.ids))
-    exact: npt.NDArray[np.bool_] = models.any(axis=1) | ids
-    return exact
 
 
 def _steps(ask: Ask) -> frozenset[str]:
@@ -319,6 +386,26 @@ def _steps(ask: Ask) -> frozenset[str]:
     if not ask.understand:
         return NONE
     return ALL if ask.shop is None else REWORDED
+
+
+def _unranked(ask: Ask, query: Query) -> str:
+    """How hits are ordered where no score decides (`explain.Page.order`); empty where one does."""
+    if ask.sort is not None:
+        return "sorted"
+    return "" if query.text or ask.image else "browsed"
+
+
+def _page(ask: Ask, query: Query, size: int) -> list[int]:
+    """Rows of a page that was brought alone; past the window nothing is collapsed, so that no value comes twice."""
+    collapsed = ask.collapse and ask.sort is None and (query.text or ask.image)
+    return [] if collapsed else list(range(min(ask.size, size)))
+
+
+def _unmatched(ask: Ask, retrieved: Retrieved) -> tuple[Step, ...]:
+    """That no product which is found has any of the words; not told where queries are taken as typed, or another one decides."""
+    found, told = retrieved.candidates, ask.understand and ask.shop is None and not ask.image
+    nearest = told and retrieved.query.text and found.ids and not found.lexical.any()
+    return (Step(UNMATCHED, retrieved.query.text, ""),) if nearest else ()
 
 
 def _lists(ask: Ask, query: Query) -> Lists:
@@ -353,9 +440,3 @@ class Clock:
     def total(self) -> float:
         """Milliseconds since the start."""
         return round((time.perf_counter() - self._start) * 1000, 3)
-
-
-def by_score(scores: npt.NDArray[np.floating[Any]], ids: list[str]) -> list[int]:
-    """Positions by descending score, ties by id."""
-    values = scores.tolist()
-    return sorted(range(len(ids)), key=lambda row: (-values[row], ids[row]))

@@ -1,4 +1,4 @@
-"""Quantities as shops write them in other ways: `5ft` and `5 feet`, `3-1/2"` and `3.5 in`, `1 TB` and `1000 GB`."""
+"""Quantities as shops write them in other ways: `5ft` and `5 feet`, `3-1/2"` and `3.5 in`, `1 TB` and `1000 GB`, `2x4` and `2 in. x 4 in.`."""
 
 from __future__ import annotations
 
@@ -47,6 +47,9 @@ _QUANTITY: Final = re.compile(
     rf"|(?<![\w./,-])(?P<number>\d{{1,6}}(?:\.\d{{1,3}})?)(?P<gap>[ -]?)(?P<unit>{_FORMS})(?!\w)",
     re.IGNORECASE,
 )
+_SIDES: Final = re.compile(
+    r"(?<![\w./,-])\d{1,4}(?:\.\d{1,2})?(?:[x×]\d{1,4}(?:\.\d{1,2})?){1,2}(?![\w./]|-[^\W\d])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,12 @@ def quantities(query: str, named: Container[str] = ()) -> list[Quantity]:
         words = tuple(dict.fromkeys(word for other in others for word in other.split() if word not in typed))
         if words:
             found.append(Quantity(match.group(), words))
-    return found
+    return found + [_sides(match.group()) for match in _SIDES.finditer(query) if match.group().lower() not in named]
+
+
+def _sides(typed: str) -> Quantity:
+    """`2x4x8`: its numbers one by one, which others write with units between them."""
+    return Quantity(typed, tuple(dict.fromkeys(re.split("[x×]", typed.lower()))))
 
 
 def _fraction(match: re.Match[str]) -> list[str]:

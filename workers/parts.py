@@ -19,8 +19,11 @@ from indexer.quality import RULES, Rules
 from opensearch.engine import SearchEngine
 from ranker import rerank
 from ranker.adapt import Adaptation
+from ranker.behaviour.associations import Watched
 from ranker.evaluate import Evaluator
+from ranker.floor import Floor
 from ranker.rerank import Ranker
+from ranker.rulefile import RuleFile
 from ranker.search import Searcher
 from ranker.sight import Sight
 from ranker.synonyms import Synonyms
@@ -121,7 +124,9 @@ def understanding_of(settings: Settings) -> Understanding:
     unknown = sorted(off - ALL - {"*"})
     if unknown:
         raise ConfigError(
-            "there is no such step of understanding", value=unknown[0], remedy=f"Use some of: {', '.join(sorted(ALL))}, or *."
+            "there is no such step of understanding",
+            value=unknown[0],
+            remedy=f"Use some of: {', '.join(sorted(ALL))}, or *.",
         )
     return Understanding(
         vocabulary_folder(settings),
@@ -132,8 +137,14 @@ def understanding_of(settings: Settings) -> Understanding:
     )
 
 
+def merchandising_of(settings: Settings) -> RuleFile | None:
+    """The merchandising rules of `settings.index`, if there are any. Raises ConfigError where they cannot be read."""
+    return None if settings.rules is None else RuleFile(settings.rules)
+
+
 def searcher_of(settings: Settings, engine: SearchEngine) -> Searcher:
-    """What answers searches of `settings.index`. Without its encoder it searches by words and says so (`degraded`)."""
+    """What answers searches of `settings.index`. Without its encoder it searches by words and says so (`degraded`). Raises
+    ConfigError."""
     encoder: Encoder | None
     try:
         encoder = encoder_of(settings)
@@ -146,8 +157,11 @@ def searcher_of(settings: Settings, engine: SearchEngine) -> Searcher:
         encoder,
         ranker_of(settings),
         sight=sight_of(settings),
+        clicked=clicked_of(settings),
+        floor=floor_of(settings, encoder),
         adaptation=adaptation_of(settings),
         understanding=understanding_of(settings),
+        merchandising=merchandising_of(settings),
         window=settings.candidates,
         neighbours=settings.neighbours,
     )
@@ -172,10 +186,13 @@ def evaluator_of(settings: Settings, engine: SearchEngine) -> Evaluator:
         encoder,
         ranker,
         sight=sight_of(settings),
+        clicked=clicked_of(settings),
+        floor=floor_of(settings, encoder),
         adaptation=adaptation_of(settings),
         understanding=understanding_of(settings),
         window=settings.candidates,
         neighbours=settings.neighbours,
+        encoder_queries=models.tuned_on(settings.models, settings.text_model),
         reasons=reasons,
     )
 
@@ -187,6 +204,7 @@ def plan_of(settings: Settings, judged: Judgments, source: str, **more: Any) -> 
         neighbours=settings.neighbours,
         trained_on=f"{source} ({judged.digest})",
         sight=sight_of(settings),
+        clicked=clicked_of(settings),
         adaptation=adaptation_of(settings),
         understanding=understanding_of(settings),
         **more,
@@ -201,6 +219,21 @@ def completions_folder(settings: Settings) -> Path:
 def signals_file(settings: Settings) -> Path:
     """Where the signals of the products of `settings.index` are kept."""
     return settings.home / "signals" / settings.index
+
+
+def associations_file(settings: Settings) -> Path:
+    """Where it is kept which products of `settings.index` are clicked for which queries."""
+    return settings.home / "associations" / settings.index
+
+
+def clicked_of(settings: Settings) -> Watched:
+    """What was clicked for queries before, as `etalage signals refresh` learnt it."""
+    return Watched(associations_file(settings))
+
+
+def floor_of(settings: Settings, encoder: Encoder | None) -> Floor | None:
+    """How near the neighbours of a query of `settings.index` must be."""
+    return None if encoder is None else Floor(encoder, adaptation_of(settings))
 
 
 def completer_of(settings: Settings) -> Completer:

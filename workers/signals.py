@@ -16,7 +16,7 @@ from indexer.delta import Change, Op
 from opensearch import fields
 from opensearch.embedded.lock import writer
 from opensearch.engine import Generation, SearchEngine
-from ranker.behaviour import kept, signals
+from ranker.behaviour import associations, kept, signals
 from ranker.behaviour.kept import Kept
 from ranker.behaviour.signals import Policy
 from workers import parts
@@ -31,7 +31,7 @@ def refresh(engine: SearchEngine, settings: Settings) -> dict[str, Any]:
     whose numbers changed. What the feed itself gives stays. Killed, it can be run again.
 
     Returns:
-        `{index, read, unusable, left_out, products, unknown, changed, updated, stale, refused, reasons, encoded, click_rate,
+        `{index, read, unusable, left_out, products, queries, unknown, changed, updated, stale, refused, reasons, encoded, click_rate,
         purchase_rate, click_prior, purchase_prior, seconds}`: `unknown` products are not in the catalog, `stale` ones were
         changed at the same time and wait for the next refresh.
 
@@ -56,6 +56,7 @@ def refresh(engine: SearchEngine, settings: Settings) -> dict[str, Any]:
         path = parts.signals_file(settings)
         now = kept.settled(kept.read(path), found.numbers)
         kept.write(path, now)
+        associations.write(parts.associations_file(settings), found.associations)
         # As many refreshes may be killed here as will: the numbers that they left are known until one is through.
         written = _apply(engine, parts.encoder_of(settings), serving, now, version)
         kept.write(path, now.short())
@@ -66,6 +67,7 @@ def refresh(engine: SearchEngine, settings: Settings) -> dict[str, Any]:
         "unusable": found.unusable,
         "left_out": found.left_out,
         "products": len(found.numbers),
+        "queries": len(found.associations.queries),
         **written,
         **{name: None if value is None else float(f"{value:.3g}") for name, value in means.items()},
         "seconds": round(time.perf_counter() - started, 2),

@@ -22,6 +22,11 @@ Home = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Index = Annotated[str | None, typer.Option("--index", help="Name of the index (default products).")]
 
+Qrels = Annotated[Path, typer.Option("--qrels", help="CSV query,docid,rating, or TREC with --queries.")]
+Queries = Annotated[Path | None, typer.Option("--queries", help="TREC topics: topic<TAB>text.")]
+Minutes = Annotated[float, typer.Option("--minutes", min=0.1, max=1440, help="Time for fitting.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of the split and of training.")]
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 

@@ -6,19 +6,23 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from etalage.cli.options import Home, Index, Json, engine_for, out, print_json, settings_of
 from etalage.core.errors import QueryError
 from indexer.pictures import MAX_BYTES
 from ranker.filters import parse_filters, parse_sort
-from ranker.query import DID_YOU_MEAN, PRICE, RELAXED, SPELLING, WITHOUT
+from ranker.query import DID_YOU_MEAN, PRICE, RELAXED, SPELLING, UNMATCHED, WITHOUT
 from ranker.search import Answer, Ask
 from workers import parts
 from workers.vision import Vision
+
+_STRONGEST: Final = 10
+"""Features of each hit that `--explain` shows."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,15 +41,25 @@ def search(
     size: Annotated[int, typer.Option("--size", min=0, max=1000, help="Hits to return.")] = 10,
     start: Annotated[int, typer.Option("--from", min=0, help="Hits to skip.")] = 0,
     filters: Annotated[
-        list[str] | None, typer.Option("--filter", help="brand:Acme, price:1000..5000, in_stock; repeatable.")
+        list[str] | None,
+        typer.Option("--filter", help="brand:Acme, price:1000..5000, without:red, in_stock; repeatable."),
     ] = None,
     sort: Annotated[
         str | None, typer.Option("--sort", help="A number instead of the score: price, price:desc.")
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Add features and what each family contributes.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Add what features and families contribute.")] = False,
     understand: Annotated[
         bool, typer.Option("--understand/--no-understand", help="Correct words, read bounds of the price, and so on.")
     ] = True,
+    rules: Annotated[bool, typer.Option("--rules/--no-rules", help="Merchandising rules (ETALAGE_RULES).")] = True,
+    recent: Annotated[
+        list[str] | None,
+        typer.Option("--recent", help="Id of a product that the shopper looked at, newest first; repeatable."),
+    ] = None,
+    language: Annotated[
+        str,
+        typer.Option("--language", help="Whose words say why a hit is there: en, de, fr, es, zh; else the query's."),
+    ] = "",
     index: Index = None,
     home: Home = None,
     json: Json = False,
@@ -54,7 +68,18 @@ def search(
     if q is None and not (image or like or looks):
         raise typer.BadParameter("give words, --image, --looks or --like")
     settings = settings_of(home, index)
-    ask = Ask(q or "", size, start, parse_filters(filters), parse_sort(sort), explain=explain, understand=understand)
+    ask = Ask(
+        q or "",
+        size,
+        start,
+        parse_filters(filters),
+        parse_sort(sort),
+        explain=explain,
+        understand=understand,
+        rules=rules,
+        recent=tuple(recent or ()),
+        language=language,
+    )
     if bool(like) + bool(image) + bool(looks) > 1 or (like and q):
         raise QueryError(
             "--like, --looks and --image exclude each other, and --like goes without words", remedy="Keep one."
@@ -91,9 +116,9 @@ def show_answer(answer: Answer, *, explain: bool = False) -> None:
         one: dict[str, Any] = dict(hit.parts)
         numbers = (f"{one['bm25']:.2f} #{one['rank']['bm25']}", f"{one['cosine']:.2f} #{one['rank']['vector']}")
         table.add_row(str(place), f"{hit.score:.3f}", hit.title[:80], hit.id, *numbers, f"{one['fused']:.2f}")
-        if explain and "families" in one:
-            told = ", ".join(f"{name} {value:+.2f}" for name, value in one["families"].items())
-            table.add_row("", "", f"   {told}", "", "", "", "")
+        table.add_row("", "", f"   {escape(one['why'])}", "", "", "", "")
+        for line in _contributions(one) if explain else ():
+            table.add_row("", "", f"   {line}", "", "", "", "")
     out.print(table)
     facets = "; ".join(
         f"{name}: {', '.join(f'{value} {count}' for value, count in values[:5])}"
@@ -102,8 +127,23 @@ def show_answer(answer: Answer, *, explain: bool = False) -> None:
     )
     if facets:
         out.print(facets)
+    if answer.redirect:
+        out.print(f"redirect: {answer.redirect}", markup=False)
+    if answer.rules:
+        out.print(f"rules: {', '.join(answer.rules)}", markup=False)
     missing = f", without {', '.join(answer.degraded)}" if answer.degraded else ""
     out.print(f"{answer.total:,} found in {answer.took_ms:.1f} ms{missing}")
+
+
+def _contributions(one: Mapping[str, Any]) -> list[str]:
+    """Lines on where a hit's score comes from: the strongest features, then the families."""
+    lines = [
+        f"{each['contribution']:+.3f}  {each['feature']} = {each['value']:.3g}"
+        for each in one.get("contributions", ())[:_STRONGEST]
+    ]
+    if "families" in one:
+        lines.append(", ".join(f"{name} {value:+.2f}" for name, value in one["families"].items()))
+    return lines
 
 
 def _show_understood(answer: Answer) -> None:
@@ -115,12 +155,14 @@ def _show_understood(answer: Answer) -> None:
     for one in answer.understood:
         if one["step"] == DID_YOU_MEAN:
             out.print(f"did you mean {one['to']} (for {one['from']})?", markup=False)
+        if one["step"] == UNMATCHED:
+            out.print(f"no product has the words {one['from']}; the nearest in meaning:", markup=False)
 
 
 def _note(one: Mapping[str, str]) -> str:
     if one["step"] == RELAXED:
         return f"nothing matched under {one['from']}"
-    return f"{one['from']} → {one['to']}" if one["to"] else f"left out: {one['from']}"
+    return f"{one['from']} → {one['to']}"
 
 
 def suggest(

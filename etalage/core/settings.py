@@ -58,6 +58,7 @@ class Settings(BaseSettings):
 
     synonyms: Path | None = Field(None, description="file of synonyms in Solr's format; unset: none")
     understand_off: str | None = Field(None, description="steps of query understanding that are off, a comma list, or * for all")
+    rules: Path | None = Field(None, description="TOML file of merchandising rules; unset: none")
     candidates: int = Field(200, ge=10, le=1000, description="products brought to the ranker per query")
     neighbours: int = Field(100, ge=1, le=1000, description="vector neighbours among the candidates (k)")
     exact_limit: int = Field(50_000, ge=0, description="vectors searched exactly up to this many, by HNSW beyond")

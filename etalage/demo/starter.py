@@ -1,6 +1,7 @@
 """Train the starter ranker that ships with the package, on generated sample shops (`python -m etalage.demo.starter`).
 
-Every query is learnt from twice, with pictures and behaviour and without, since most shops have neither at first.
+Every query is learnt from with pictures and behaviour, twice without, since most shops have neither at first, and with a shopper who looked at
+products before and has a taste.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -22,6 +24,7 @@ from etalage.demo.pictures import write_pictures
 from etalage.demo.queries import make_queries
 from etalage.demo.shop import make_shop, write_feed
 from etalage.demo.shoppers import simulate, write_events
+from etalage.demo.tastes import shoppers
 from ranker import rerank
 from ranker.training import dataset, judgments, report
 from ranker.training.dataset import Group
@@ -72,16 +75,24 @@ def _groups(seed: int) -> list[Group]:
             signals.refresh(engine, settings)
             qrels = judgments.read(settings.home / "qrels.csv").qrels
             encoder = parts.encoder_of(settings)
-            seen = dataset.build(
+            build = partial(
+                dataset.build,
                 engine,
                 settings.index,
                 encoder,
-                qrels,
                 window=settings.candidates,
                 neighbours=settings.neighbours,
                 sight=parts.sight_of(settings),
+                clicked=parts.clicked_of(settings),
+                understanding=parts.understanding_of(settings),
+                floor=parts.floor_of(settings, encoder),
             )
-            return [*seen, *map(dataset.blind, seen)]
+            seen = build(qrels)
+            known = shoppers(shop, queries, seed)
+            liked = {text: dict(one.ratings) for text, one in known.items()}
+            acquainted = build(liked, recent={text: one.recent for text, one in known.items()})
+            blind = [*map(dataset.blind, seen)]
+            return [*seen, *blind, *blind, *acquainted]
         finally:
             engine.close()
 

@@ -34,8 +34,9 @@ def create_app(settings: Settings) -> FastAPI:
     """The application; engine and models are opened when it starts and closed when it ends.
 
     Raises:
-        ConfigError: the key file is wrong, or tracing is set but not installed.
+        ConfigError: the key file or the rules are wrong, or tracing is set but not installed.
     """
+    parts.merchandising_of(settings)  # read before a server starts, so that what is wrong is the command's own error
     ring = keys.Keys(keys.read(settings.keys)) if settings.keys is not None else None
     tracing = Tracing(processor_to(settings.otel)) if settings.otel is not None else None
     breaker = Breaker(settings.breaker_failures, settings.breaker_window, settings.breaker_pause)

@@ -79,6 +79,9 @@ class SearchBody(BaseModel):
     filter: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
     explain: bool = False
     understand: Literal["on", "off"] = "on"
+    rules: Literal["on", "off"] = "on"
+    recent: list[str] = Field(default_factory=list, max_length=100)
+    language: str = Field("", max_length=200)
     image_vector: list[float] = Field(default_factory=list, max_length=4096)
     image: str = ""
     like: str = Field("", max_length=512)
@@ -95,6 +98,9 @@ class SearchBody(BaseModel):
             explain=self.explain,
             image=tuple(self.image_vector),
             understand=self.understand == "on",
+            rules=self.rules == "on",
+            recent=tuple(self.recent),
+            language=self.language,
         )
 
 
@@ -118,10 +124,22 @@ def search(
     filter: Annotated[list[str] | None, Query()] = None,
     explain: bool = False,
     understand: Literal["on", "off"] = "on",
+    rules: Literal["on", "off"] = "on",
+    recent: str = "",
+    language: str = "",
 ) -> JSONResponse:
     """Search by query string; an empty `q` browses by popularity."""
     ask = Ask(
-        q, size, start, parse_filters(filter), parse_sort(sort), explain=explain, understand=understand == "on"
+        q,
+        size,
+        start,
+        parse_filters(filter),
+        parse_sort(sort),
+        explain=explain,
+        understand=understand == "on",
+        rules=rules == "on",
+        recent=tuple(recent.split(",")) if recent else (),
+        language=language or request.headers.get("accept-language", ""),
     )
     return _answer(request, ask)
 
@@ -136,6 +154,8 @@ def search_by_body(request: Request, body: SearchBody) -> JSONResponse:
             remedy="Keep one.",
         )
     ask = body.ask()
+    if not ask.language:
+        ask = replace(ask, language=request.headers.get("accept-language", ""))
     shop = _shop(request)
     if body.image:
         ask = replace(ask, image=shop.vision.vector(_picture(body.image)))

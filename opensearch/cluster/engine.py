@@ -102,6 +102,9 @@ class ClusterEngine(SearchEngine):
         mine = [one.generation for one in opened if one is not None and one.generation.index == index]
         return sorted(mine, key=lambda one: int(one.name.rpartition("-")[2]))
 
+    def spec(self, index: str) -> IndexSpec | None:
+        return self._open(index).generation.spec
+
     @staticmethod
     def _opened(name: str, about: Mapping[str, Any]) -> _Opened | None:
         """A generation from an index's description; None for an index of another kind."""
@@ -319,7 +322,7 @@ class ClusterEngine(SearchEngine):
         if opened.shards == 1 or not search.wants_near(request):
             answer = self._ask(path, search.body(request, None), params, request)
             return self._columns(answer, request, opened)
-        near = search.near_ids(self._ask(path, search.near_body(request), params, request))
+        near = search.near_ids(self._ask(path, search.near_body(request), params, request), request.floor)
         if request.sort is not None or request.start >= len(near.ids):
             answer = self._ask(path, search.body(request, near), params, request)
             return self._columns(answer, request, opened)

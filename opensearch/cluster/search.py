@@ -18,7 +18,15 @@ import numpy as np
 from etalage.core.text import tokenize
 from opensearch import fields
 from opensearch.cluster.rows import Fetch, Revision, Rows
-from opensearch.engine import Candidates, Filter, Generation, InStock, Lists, Range, Request, Shop, Sort, Term
+from opensearch.dsl import filters
+from opensearch.engine import (
+    Candidates,
+    Generation,
+    Lists,
+    Request,
+    Shop,
+    Sort,
+)
 
 LIFT: Final = 2.0**34
 """Added to and multiplied with the similarity of a near vector. A float32 of this size has steps of 2048, so a lexical
@@ -70,11 +78,7 @@ def params(request: Request, shards: int) -> dict[str, Any]:
 def body(request: Request, near: Near | None) -> dict[str, Any]:
     """The `_search` body. With `near`, those documents stand for the k-NN clause."""
     kept = _kept(request)
-    neighbours: list[dict[str, Any]] = []
-    if near is not None:
-        neighbours = [{"constant_score": {"filter": {"terms": {"id": near.ids}}, "boost": LIFT}}] if near.ids else []
-    elif wants_near(request):
-        neighbours = [_lifted(request, kept)]
+    neighbours = _first(request, near, kept)
     query = _own(request, kept, neighbours) if request.shop is None else _shops(request, request.shop, kept, neighbours)
     return {
         "query": {"bool": query},
@@ -100,6 +104,23 @@ def body(request: Request, near: Near | None) -> dict[str, Any]:
         }
         | (dict(request.shop.aggregations) if request.shop is not None else {}),
     }
+
+
+def _first(request: Request, near: Near | None, kept: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The clause of what comes before the lexical matches: neighbours, then further candidates; a product that is both is a
+    neighbour."""
+    clauses = []
+    if near is not None:
+        clauses = [_constant(near.ids, LIFT)] if near.ids else []
+    elif wants_near(request):
+        clauses = [_lifted(request, kept)]
+    if request.also and request.lists is not Lists.LEXICAL:
+        clauses.append(_constant(request.also, LIFT / 2))
+    return [{"dis_max": {"queries": clauses}}] if len(clauses) > 1 else clauses
+
+
+def _constant(ids: Sequence[str], score: float) -> dict[str, Any]:
+    return {"constant_score": {"filter": {"terms": {"id": ids}}, "boost": score}}
 
 
 def _own(request: Request, kept: Sequence[Any], neighbours: Sequence[Any]) -> dict[str, Any]:
@@ -173,14 +194,20 @@ def revisions(answer: Mapping[str, Any]) -> list[Revision]:
     return [Revision(hit["fields"]["id"][0], hit["_seq_no"], hit["_primary_term"]) for hit in answer["hits"]["hits"]]
 
 
-def near_ids(answer: Mapping[str, Any]) -> Near:
-    """The ids that `near_body` found."""
-    return Near(tuple(hit["fields"]["id"][0] for hit in answer["hits"]["hits"]))
+def similarity(cosine: float) -> float:
+    """What a node gives a vector for its cosine."""
+    return (1 + cosine) / 2
+
+
+def near_ids(answer: Mapping[str, Any], floor: float | None) -> Near:
+    """The ids that `near_body` found, as near as `floor` at least."""
+    least = 0.0 if floor is None else similarity(floor)
+    return Near(tuple(hit["fields"]["id"][0] for hit in answer["hits"]["hits"] if hit["_score"] >= least))
 
 
 def _kept(request: Request) -> list[Mapping[str, Any]]:
     """The conditions that hold for every candidate."""
-    kept: list[Mapping[str, Any]] = [_filter(one) for one in request.filters]
+    kept: list[Mapping[str, Any]] = [filters.clause(one) for one in request.filters]
     return kept + list(request.shop.constraints) if request.shop is not None else kept
 
 
@@ -198,6 +225,7 @@ def _lifted(request: Request, kept: Sequence[Mapping[str, Any]]) -> dict[str, An
             "boost": LIFT,
             "functions": [{"weight": LIFT}],
             "boost_mode": "sum",
+            **({} if request.floor is None else {"min_score": LIFT * (1 + similarity(request.floor))}),
         }
     }
 
@@ -214,22 +242,6 @@ def _lexical(text: str, boost: float) -> list[dict[str, Any]]:
         {"match": {fields.PATHS[name]: {"query": text, "boost": weight * boost, "_name": NAMED + name}}}
         for name, weight in fields.TEXT.items()
     ]
-
-
-def _filter(one: Filter) -> dict[str, Any]:
-    if isinstance(one, Term):
-        return {"terms": {fields.EXACT[one.name]: one.values}}
-    if isinstance(one, Range):
-        bounds: dict[str, float] = {}
-        if one.low is not None:
-            bounds["gt" if one.open_low else "gte"] = one.low
-        if one.high is not None:
-            bounds["lt" if one.open_high else "lte"] = one.high
-        return {"range": {one.name: bounds}} if bounds else {"exists": {"field": one.name}}
-    if isinstance(one, InStock):
-        unknown = {"bool": {"must_not": [{"exists": {"field": "stock"}}]}}
-        return {"bool": {"should": [{"range": {"stock": {"gt": 0}}}, unknown], "minimum_should_match": 1}}
-    return {"terms": {"id": one.ids}}
 
 
 def _sort(sort: Sort | None) -> list[Any]:
@@ -258,7 +270,7 @@ def columns(
     lexical = scores.sum(axis=1) if request.lists is not Lists.VECTOR else np.zeros(len(hits), np.float32)
     return Candidates(
         ids=[wanted[number].id for number in known],
-        near=np.fromiter((hit["_score"] >= LIFT / 2 for hit in hits), bool, len(hits)),
+        near=np.fromiter((hit["_score"] >= 0.75 * LIFT for hit in hits), bool, len(hits)),
         lexical=lexical,
         fields=scores / weights,
         vectors=np.ascontiguousarray(found[request.vector_field]),
@@ -275,7 +287,9 @@ def columns(
         },
         timings={"engine": float(answer["took"])},
         aggregations={
-            name: value for name, value in answer.get("aggregations", {}).items() if name.split("#")[-1] not in request.facets
+            name: value
+            for name, value in answer.get("aggregations", {}).items()
+            if name.split("#")[-1] not in request.facets
         },
         pictures=np.ascontiguousarray(found["vec_image"][:, : None if request.pictures else 0]),
     )

@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -22,15 +22,15 @@ import numpy.typing as npt
 import orjson
 
 from etalage.core.errors import EngineError
-from etalage.core.records import RECORD, RECORD_VERSION, Floats
+from etalage.core.records import RECORD, RECORD_VERSION, Floats, cosine
 from etalage.core.text import stems
-from opensearch import checks, fields
+from opensearch import checks, fields, lacking
 from opensearch.embedded import dsl, postings, vectors
 from opensearch.embedded.arrays import mapped
 from opensearch.embedded.columns import Exact, Strings
 from opensearch.embedded.dsl import catalog
 from opensearch.embedded.store import Store
-from opensearch.engine import Candidates, Filter, IndexSpec, InStock, Lists, Range, Request, Term
+from opensearch.engine import Candidates, Filter, IndexSpec, InStock, Lacks, Lists, Not, Range, Request, Term
 
 VERSION: Final = 2
 _CURRENT: Final = "CURRENT"
@@ -219,13 +219,15 @@ class Snapshot:
             order, mask, kept = shop.scores, shop.allowed, shop.kept
             matched = np.zeros(self.size, bool) if request.lists is Lists.VECTOR else shop.matched
         near = self._near(request, mask)
+        also = self._also(request, mask, near)
         union = matched.copy()
-        union[near] = True
+        union[near] = union[also] = True
         aggregations = {} if request.shop is None else shop.aggregations(union)
         facets = {name: self._exact[name].counts(union, request.facet_size) for name in request.facets}
         if kept is not None:
-            matched, near, union = matched & kept, near[kept[near]], union & kept
-        window = self._order(request, order, matched, near, union)[request.start : request.start + request.size]
+            matched, near, also, union = matched & kept, near[kept[near]], also[kept[also]], union & kept
+        first = np.concatenate([near, also])
+        window = self._order(request, order, matched, first, union)[request.start : request.start + request.size]
         is_near = np.zeros(self.size, bool)
         is_near[near] = True
         # A shop's match may have none of the text's words, and a neighbour that it does not match may have some.
@@ -261,6 +263,11 @@ class Snapshot:
             stock = self._numbers["stock"]
             passed = np.isnan(stock) | (stock > 0)
             return passed
+        if isinstance(one, Lacks):
+            return dsl.fitting(self.catalog, lacking.clause(one.text))
+        if isinstance(one, Not):
+            inner = self._mask(one.filters)
+            return np.zeros(self.size, bool) if inner is None else ~inner
         if isinstance(one, Range):
             numbers = self._numbers[one.name]
             passed = ~np.isnan(numbers)
@@ -270,9 +277,13 @@ class Snapshot:
                 passed &= numbers < np.float32(one.high) if one.open_high else numbers <= np.float32(one.high)
             return passed
         mask = np.zeros(self.size, bool)
-        rows = [bisect_left(self._ids, value) for value in one.ids]
-        mask[[row for row, value in zip(rows, one.ids, strict=True) if self._ids[row : row + 1] == [value]]] = True
+        mask[self._rows(one.ids)] = True
         return mask
+
+    def _rows(self, ids: Sequence[str]) -> list[int]:
+        """Rows of those of `ids` that exist."""
+        rows = [bisect_left(self._ids, value) for value in ids]
+        return [row for row, value in zip(rows, ids, strict=True) if self._ids[row : row + 1] == [value]]
 
     def _matched(self, request: Request, lexical: Floats, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
         if request.lists is Lists.VECTOR:
@@ -283,17 +294,28 @@ class Snapshot:
     def _near(self, request: Request, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.int64]:
         if request.vector is None or request.lists is Lists.LEXICAL:
             return np.zeros(0, np.int64)
-        return self._vectors[request.vector_field].nearest(request.vector, request.k, mask)
+        held = self._vectors[request.vector_field]
+        rows = held.nearest(request.vector, request.k, mask)
+        return rows if request.floor is None else rows[cosine(request.vector, held.rows[rows]) >= request.floor]
+
+    def _also(
+        self, request: Request, mask: npt.NDArray[np.bool_] | None, near: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Rows of the further candidates that are not near, by id."""
+        if not request.also or request.lists is Lists.LEXICAL:
+            return np.zeros(0, np.int64)
+        rows = np.setdiff1d(np.array(self._rows(request.also), np.int64), near)
+        return rows if mask is None else rows[mask[rows]]
 
     def _order(
         self,
         request: Request,
         lexical: Floats,
         matched: npt.NDArray[np.bool_],
-        near: npt.NDArray[np.int64],
+        first: npt.NDArray[np.int64],
         union: npt.NDArray[np.bool_],
     ) -> npt.NDArray[np.int64]:
-        """Rows in the order of the answer, at least as deep as the window."""
+        """Rows in the order of the answer, at least as deep as the window; `first` precede the lexical matches."""
         deep = request.start + request.size
         if request.sort is not None:
             numbers = self._numbers[request.sort.name]
@@ -301,6 +323,6 @@ class Snapshot:
             rows = np.flatnonzero(union)
             return rows[vectors.top(keys[rows], min(deep, len(rows)))]
         rest = matched.copy()
-        rest[near] = False
+        rest[first] = False
         rows = np.flatnonzero(rest)
-        return np.concatenate([near, rows[vectors.top(lexical[rows], min(deep, len(rows)))]])
+        return np.concatenate([first, rows[vectors.top(lexical[rows], min(deep, len(rows)))]])

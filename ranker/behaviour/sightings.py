@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from etalage.core.text import fold
+from etalage.core.text import fold, normalize, stems, token_id
 
 SEEN, CLICK, CART, PURCHASE = 0, 1, 2, 3
 ACTIONS: Final = {"impression": SEEN, "click": CLICK, "add_to_cart": CART, "purchase": PURCHASE}
@@ -25,14 +26,22 @@ DEEPEST: Final = 50
 """The last place that is told apart; it stands for deeper ones too. 0 is an unknown place."""
 
 ROW: Final = np.dtype(
-    [("unit", "<u8"), ("client_day", "<u8"), ("product", "<u4"), ("action", "u1"), ("place", "u1"), ("at", "<f8")]
+    [
+        ("unit", "<u8"),
+        ("client_day", "<u8"),
+        ("query", "<u8"),
+        ("product", "<u4"),
+        ("action", "u1"),
+        ("place", "u1"),
+        ("at", "<f8"),
+    ]
 )
-"""A row: hashes of (client, query, product) and of (client, day), the product's number, what was done at which place, and when,
+"""A row: hashes of (client, query, product), of (client, day) and of the query's words (`words`), the product's number, what was done at which place, and when,
 in days since 1970."""
 
 Rows = npt.NDArray[np.void]
 
-_PACKED: Final = Struct("<QQIBBd")
+_PACKED: Final = Struct("<QQQIBBd")
 _LEAST: Final = 1 << 20
 """Rows that are gathered before repeats are removed."""
 
@@ -42,7 +51,7 @@ class Sightings:
     """The rows of a log, each document read once, in any order.
 
     Of a client that does the same with the same product at the same place for the same query on one day, the last time is
-    kept; what is more than `window` days older than the newest row is not: 30 bytes for each row that is left,
+    kept; what is more than `window` days older than the newest row is not: 38 bytes for each row that is left,
     and some five times that while rows are sorted.
 
     Attributes:
@@ -104,8 +113,9 @@ class Sightings:
         # Without any name, everybody is one client.
         client = next((str(one[name]) for name in ("client_id", "session_id", "user_id", "query_id") if one.get(name)), "")
         number = self.products.setdefault(product, len(self.products))
-        unit = _hash(client, fold(str(one.get("user_query") or "")), product)
-        self._waiting += _PACKED.pack(unit, _hash(client, str(int(at))), number, action, place, at)
+        query = str(one.get("user_query") or "")
+        unit, day = _hash(client, fold(query), product), _hash(client, str(int(at)))
+        self._waiting += _PACKED.pack(unit, day, words(query), number, action, place, at)
         if len(self._waiting) >= ROW.itemsize * max(_LEAST, len(self._rows)):
             self.rows()
 
@@ -126,6 +136,18 @@ def latest(rows: Rows, *names: str) -> Rows:
     if len(rows):
         last[:-1] = np.any([rows[name][1:] != rows[name][:-1] for name in names], axis=0)
     return rows[last]
+
+
+@lru_cache(maxsize=1 << 16)
+def words(query: str) -> int:
+    """A hash of a query's different stems, in whatever order; 0 for one without words."""
+    return bag([token_id(stem) for stem in stems(normalize(query))])
+
+
+def bag(stems: Iterable[int]) -> int:
+    """A hash of different stem ids (`text.token_id`), in whatever order; 0 for none."""
+    ids = sorted({int(one) for one in stems})
+    return _hash(*map(str, ids)) if ids else 0
 
 
 def _hash(*parts: str) -> int:

@@ -16,25 +16,22 @@ client moves a rate by more than the queries that it can think of, and one that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ranker.behaviour import associations
+from ranker.behaviour.associations import Associations
+from ranker.behaviour.rates import Doubles, Rates, drawn, expected
 from ranker.behaviour.sightings import CART, CLICK, DEEPEST, PURCHASE, SEEN, Rows, Sightings, latest
-
-Doubles = npt.NDArray[np.float64]
 
 WEIGHTS: Final[Mapping[int, float]] = {CLICK: 1.0, CART: 3.0, PURCHASE: 5.0}
 """What an action counts in the popularity."""
 
 WINDOW: Final = 6.0
 """Half-lives after which what was done is left out: it would count less than 1/64."""
-
-WEAKEST, STRONGEST = 1.0, 1000.0
-"""Bounds of the prior's strength, in expected clicks or purchases: a single click at most doubles a rate, and where products differ
-by no more than chance, all have nearly the mean."""
 
 _NO_PLACE: Final = 255
 
@@ -80,6 +77,7 @@ class Signals:
         left_out: days of clients that acted like no person.
         click_rate, purchase_rate: the shop's means, None where not known.
         click_prior, purchase_prior: the strength of the priors, in expected clicks and purchases.
+        associations: which products are clicked for which queries.
     """
 
     numbers: dict[str, Numbers]
@@ -90,6 +88,7 @@ class Signals:
     purchase_rate: float | None = None
     click_prior: float | None = None
     purchase_prior: float | None = None
+    associations: Associations = field(default_factory=Associations)
 
 
 def compute(
@@ -130,7 +129,8 @@ def compute(
         for id, number in sorted(log.products.items())
         if there[number]
     }
-    return Signals(numbers, log.read, log.unusable, left_out, clicks.mean, bought.mean, clicks.prior, bought.prior)
+    pairs = _associations(units, weights, log.products)
+    return Signals(numbers, log.read, log.unusable, left_out, clicks.mean, bought.mean, clicks.prior, bought.prior, pairs)
 
 
 def _people(rows: Rows, policy: Policy) -> tuple[Rows, int]:
@@ -148,6 +148,7 @@ def _people(rows: Rows, policy: Policy) -> tuple[Rows, int]:
 class _Units:
     """One client with one product for one query each: [n] arrays. `seen` says whether it is known that, or where, it was seen."""
 
+    query: npt.NDArray[np.uint64]
     product: npt.NDArray[np.uint32]
     seen: npt.NDArray[np.bool_]
     clicked: npt.NDArray[np.bool_]
@@ -173,6 +174,7 @@ def _units(rows: Rows) -> _Units:
     place = np.where(where_clicked < _NO_PLACE, where_clicked, where_seen)
     place[place == _NO_PLACE] = 0
     return _Units(
+        query=rows["query"][starts],
         product=rows["product"][starts],
         seen=np.logical_or.reduceat(~acted, starts) | (place > 0),
         clicked=clicked,
@@ -182,48 +184,40 @@ def _units(rows: Rows) -> _Units:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Rates:
-    """A rate of each product [n], NaN = unknown, with the mean and the prior's strength."""
-
-    rates: Doubles
-    mean: float | None = None
-    prior: float | None = None
-
-
-def _clicks(units: _Units, weights: Doubles, size: int) -> _Rates:
+def _seen(units: _Units, weights: Doubles) -> tuple[Doubles, Doubles] | None:
+    """Clicks and expected clicks of the units that were seen, weighted; None where what was not clicked is not known."""
     of = units.seen
     if not (of & ~units.clicked).any():
-        return _Rates(np.full(size, np.nan))
-    product, place, weights = units.product[of], units.place[of], weights[of]
-    clicks = weights * units.clicked[of]
-    shown = np.bincount(place, weights, DEEPEST + 1)
-    expected = (np.bincount(place, clicks, DEEPEST + 1) / np.where(shown > 0, shown, 1.0))[place]
-    return _drawn(product, clicks, weights * expected, weights**2 * expected * (1 - expected), weights.sum(), size)
+        return None
+    clicks = weights[of] * units.clicked[of]
+    return clicks, weights[of] * expected(units.place[of], clicks, weights[of], DEEPEST)
 
 
-def _purchases(units: _Units, weights: Doubles, size: int) -> _Rates:
+def _clicks(units: _Units, weights: Doubles, size: int) -> Rates:
+    made = _seen(units, weights)
+    if made is None:
+        return Rates(np.full(size, np.nan))
+    clicks, awaited = made
+    product, weights = units.product[units.seen], weights[units.seen]
+    return drawn(product, clicks, awaited, awaited * (weights - awaited), weights.sum(), size)
+
+
+def _associations(units: _Units, weights: Doubles, products: Mapping[str, int]) -> Associations:
+    made = _seen(units, weights)
+    if made is None:
+        return Associations()
+    of, ids = units.seen, sorted(products, key=lambda id: products[id])
+    return associations.compute(units.query[of], units.product[of], *made, weights[of], ids)
+
+
+def _purchases(units: _Units, weights: Doubles, size: int) -> Rates:
     of = units.clicked
     if not units.bought.any():
-        return _Rates(np.full(size, np.nan))
+        return Rates(np.full(size, np.nan))
     product, weights = units.product[of], weights[of]
     bought = weights * units.bought[of]
     mean = bought.sum() / weights.sum()
-    return _drawn(product, bought, weights * mean, weights**2 * mean * (1 - mean), weights.sum(), size)
-
-
-def _drawn(
-    product: npt.NDArray[np.uint32], happened: Doubles, expected: Doubles, variance: Doubles, trials: float, size: int
-) -> _Rates:
-    """Rates of products from what happened and what was expected of each trial [m], drawn to the mean."""
-    found, awaited, noise = (np.bincount(product, one, size) for one in (happened, expected, variance))
-    known = np.bincount(product, minlength=size) > 0
-    # Sums of products in an order that does not hang on which came first.
-    excess = np.sort((found - awaited) ** 2 - noise).sum() / max(np.sort(awaited**2).sum(), 1e-300)
-    prior = float(np.clip(1.0 / max(excess, 1e-9), WEAKEST, STRONGEST))
-    mean = float(happened.sum() / trials)
-    rates = np.minimum(mean * (found + prior) / (awaited + prior), 1.0)
-    return _Rates(np.where(known, rates, np.nan), mean, prior)
+    return drawn(product, bought, weights * mean, weights**2 * mean * (1 - mean), weights.sum(), size)
 
 
 def _known(rates: Doubles, number: int) -> float | None:

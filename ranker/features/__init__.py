@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from etalage.core.records import RECORD_VERSION, Floats
-from ranker.features import behaviour, consensus, lexical, looks, overlap, product, proximity, semantic, shape
+from ranker.features import behaviour, consensus, lexical, looks, overlap, product, proximity, semantic, shape, shopper
 from ranker.features.base import Context, Feature
 from ranker.retrieve import Retrieved
 
@@ -22,6 +22,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     *consensus.FEATURES,
     *product.FEATURES,
     *behaviour.FEATURES,
+    *shopper.FEATURES,
 )
 
 NAMES: Final = tuple(feature.name for feature in FEATURES)

@@ -46,6 +46,8 @@ class Context:
         self.cosines = retrieved.cosines
         self.fused = retrieved.fused
         self.looks = retrieved.looks
+        self.taste = retrieved.taste
+        self.associated = retrieved.associated
         self._likeness: dict[int, Floats] = {}
         self.size = len(retrieved.candidates.ids)
 

@@ -1,11 +1,12 @@
-"""What shoppers did with the product before: how often it is clicked where it is seen, and bought where it is clicked."""
+"""What shoppers did with the product before: how often it is clicked where it is seen, bought where it is clicked, and clicked for this very
+query."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from etalage.core.records import Floats
-from ranker.features.base import Context, Feature, standardized
+from etalage.core.records import Floats, cosine
+from ranker.features.base import CLIP, Context, Feature, standardized
 
 _LEAST = 1e-4
 """Rates below are as good as none."""
@@ -24,7 +25,26 @@ def _purchase_rate(c: Context) -> Floats:
     return standardized(_log(c, "purchase_rate"))
 
 
+def _association(c: Context) -> Floats:
+    return (np.clip(c.associated, -CLIP, CLIP) / CLIP).astype(np.float32)
+
+
+def _associated_likeness(c: Context) -> Floats:
+    """Cosine with the mean vector of what is clicked for the query, each by its strength."""
+    strengths = np.maximum(c.associated, 0)
+    if not strengths.any():
+        return np.zeros(c.size, np.float32)
+    rows = c.found.vectors.astype(np.float32)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    mean = strengths @ np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    return cosine(mean, c.found.vectors) if mean.any() else np.zeros(c.size, np.float32)
+
+
 FEATURES = (
     Feature("click_rate", "behaviour", 0.0, "log click rate, standardized over the list", _click_rate),
     Feature("purchase_rate", "behaviour", 0.0, "log purchase rate, standardized over the list", _purchase_rate),
+    Feature("association", "behaviour", 0.0, "log click rate for this query over the mean, a third of it", _association),
+    Feature(
+        "associated_likeness", "behaviour", 0.0, "cosine with what is clicked for this query", _associated_likeness
+    ),
 )

@@ -90,15 +90,15 @@ def train(
     retrieve.verify(index, serving.spec, encoder)
     answered = dataset.answered(judgments.qrels)
     parts = dataset.split_queries(answered, dataset.SHARES, plan.seed)
-    _enough(len(parts[0]))
+    enough(len(parts[0]), "an adapter")
     tell("reading products")
     products, total = read_products(engine, serving, judgments.documents, plan.seed)
     tell("encoding queries")
     reader = plan.understanding or Understanding.plain()
-    judged = [_judged(texts, judgments.qrels, encoder, products, reader) for texts in parts]
+    judged = [judged_of(texts, judgments.qrels, encoder, products, reader) for texts in parts]
     anchors, titles = _titles(engine, serving, encoder, products, plan.seed)
     useful = [row for row, gains in enumerate(judged[0].gains) if gains]
-    _enough(len(useful))
+    enough(len(useful), "an adapter")
     training, validation, test = judged[0].take(useful), judged[1], judged[2]
     tell("training")
     fitted = residual.fit(training, validation, products, anchors, minutes=plan.minutes, seed=plan.seed)
@@ -129,26 +129,27 @@ def train(
     return {"adapter": made.manifest.name, "saved": saved, "refused": refused, **figures}
 
 
-def _enough(found: int) -> None:
+def enough(found: int, what: str) -> None:
+    """Refuse to train something on fewer than `MIN_TRAIN` queries. Raises ModelError."""
     if found < MIN_TRAIN:
         raise ModelError(
-            "there are too few judged queries to train an adapter on",
+            f"there are too few judged queries to train {what} on",
             value=f"{found} to train on with a relevant product in the index",
             remedy=f"Judge at least {round(MIN_TRAIN / dataset.SHARES[0]) + 1} queries with products that are in the index.",
         )
 
 
 def read_products(
-    engine: SearchEngine, generation: Generation, judged: set[str], seed: int = 0
+    engine: SearchEngine, generation: Generation, judged: set[str], seed: int = 0, limit: int | None = None
 ) -> tuple[Products, int]:
-    """Products of a generation that have a text vector, by id, and how many products there are; where there are more than `LIMIT`, the
-    judged ones and a sample."""
+    """Products of a generation that have a text vector, by id, and how many products there are; where there are more than `limit`
+    (`LIMIT` unless given), the judged ones and a sample."""
     ids = sorted(engine.ids(generation.name))
-    total = len(ids)
-    if total > LIMIT:
+    total, limit = len(ids), limit or LIMIT
+    if total > limit:
         others = [one for one in ids if one not in judged]
         kept = [one for one in ids if one in judged]
-        ids = sorted(kept + Random(seed).sample(others, max(0, LIMIT - len(kept))))
+        ids = sorted(kept + Random(seed).sample(others, max(0, limit - len(kept))))
     names, vectors = [], []
     for start in range(0, len(ids), _READ):
         batch = ids[start : start + _READ]
@@ -163,9 +164,8 @@ def read_products(
     return Products(names, np.stack(vectors).astype(np.float32, copy=False)), total
 
 
-def _judged(
-    texts: list[str], qrels: Qrels, encoder: Encoder, products: Products, reader: Understanding
-) -> Judged:
+def judged_of(texts: list[str], qrels: Qrels, encoder: Encoder, products: Products, reader: Understanding) -> Judged:
+    """Queries with their vectors as searches have them, ratings, and gains of the products that were read."""
     row = {one: number for number, one in enumerate(products.ids)}
     ratings: list[Mapping[str, float]] = [qrels[text] for text in texts]
     gains = [
@@ -241,11 +241,16 @@ def _each(made: Adapter, vectors: Floats) -> Floats:
 
 
 def _compared(made: Adapter, judged: Judged, products: Products) -> tuple[dict[str, dict[str, float]], Found]:
-    """nDCG@10 and recall@100 without and with the adapter, and the paired test."""
     without = residual.measure(judged.vectors, judged, products)
     after = residual.measure(_each(made, judged.vectors), judged, products)
+    return compared(without, after), after
+
+
+def compared(without: Found, after: Found) -> dict[str, dict[str, float]]:
+    """nDCG@10 and recall@100 of the same queries without and with something, and the paired test: `{measure: {without, with,
+    difference, p}}`."""
     columns = {"ndcg@10": (without.ndcg, after.ndcg), "recall@100": (without.recall, after.recall)}
-    report = {
+    return {
         name: {
             "without": round(float(np.mean(a)), 4),
             "with": round(float(np.mean(b)), 4),
@@ -253,7 +258,6 @@ def _compared(made: Adapter, judged: Judged, products: Products) -> tuple[dict[s
         }
         for name, (a, b) in columns.items()
     }
-    return report, after
 
 
 def _before(folder: Path, encoder: Encoder, test: Judged, products: Products) -> float | None:
@@ -270,14 +274,19 @@ def _before(folder: Path, encoder: Encoder, test: Judged, products: Products) ->
 
 def _refused(figures: Mapping[str, Any], ndcg: float) -> str:
     """Why the adapter is not to be kept; empty where it is."""
+    if figures["before"] is not None and round(ndcg, 4) < figures["before"]:
+        return worse(figures) or "nDCG@10 on test queries is higher with the adapter in use"
+    return worse(figures)
+
+
+def worse(figures: Mapping[str, Any]) -> str:
+    """In what `compared` on `validation` or `test` queries found no gain; empty where nDCG@10 is higher and recall@100 no lower."""
     for part in ("validation", "test"):
         found = figures[part]
         if found["ndcg@10"]["difference"] <= 0:
             return f"nDCG@10 on {part} queries is no higher with it"
         if found["recall@100"]["difference"] < 0:
             return f"recall@100 on {part} queries is lower with it"
-    if figures["before"] is not None and round(ndcg, 4) < figures["before"]:
-        return "nDCG@10 on test queries is higher with the adapter in use"
     return ""
 
 

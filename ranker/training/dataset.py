@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
@@ -12,10 +12,13 @@ import numpy as np
 from etalage.core.artifact import query_hash
 from etalage.core.encoders import Encoder
 from etalage.core.records import Floats
-from opensearch.engine import Request, SearchEngine
+from opensearch.engine import Ids, Request, SearchEngine
 from ranker import adapt, features, retrieve
 from ranker.adapt import Adaptation
+from ranker.behaviour.associations import Watched
+from ranker.floor import Floor
 from ranker.sight import Sight
+from ranker.taste import check, taste
 from ranker.training.judgments import Qrels
 from ranker.understanding import Understanding
 
@@ -53,13 +56,18 @@ def build(
     window: int,
     neighbours: int,
     sight: Sight | None = None,
+    clicked: Watched | None = None,
     adaptation: Adaptation | None = None,
     understanding: Understanding | None = None,
+    judged_only: bool = False,
+    floor: Floor | None = None,
+    recent: Mapping[str, Sequence[str]] | None = None,
     progress: Callable[[Iterable[str]], Iterable[str]] = lambda queries: queries,
 ) -> list[Group]:
     """A group for every query with a rating above zero, also where no candidate is relevant: that counts against every arm
     of a report. Queries that the adapter was trained on keep the encoder's vectors: it finds for them what it finds for no other query,
-    and a ranker that learnt from that would trust vectors too much.
+    and a ranker that learnt from that would trust vectors too much. With `judged_only` the candidates are exactly the judged products.
+    `recent` holds what the shopper of a query had looked at before, newest first.
 
     Raises:
         EngineError, QueryError, FingerprintMismatch: as a search would.
@@ -72,8 +80,14 @@ def build(
     for text in progress(answered(qrels)):
         query = reader.read(text)
         meaning = adapt.encode(encoder, query.text, None if query_hash(text) in seen else adaptation)
-        request = Request(query.lexical, meaning.near, neighbours, 0, window)
-        retrieved = retrieve.candidates(engine, index, query, request, sight, meaning.words)
+        least = None if floor is None else floor.now()
+        request = Request(query.lexical, meaning.near, neighbours, 0, window, floor=least)
+        if judged_only:
+            judged = tuple(sorted(qrels[text]))
+            request = replace(request, k=len(judged), size=len(judged), filters=(Ids(judged),), floor=None)
+        retrieved = retrieve.candidates(engine, index, query, request, sight, meaning.words, clicked)
+        if recent is not None:
+            retrieved = replace(retrieved, taste=taste(engine, index, check(recent.get(text, ()))))
         found, ratings = retrieved.candidates, qrels[text]
         gains = np.array([2.0 ** ratings.get(one, 0.0) - 1.0 for one in found.ids], np.float32)
         matrix = features.matrix(retrieved)
@@ -87,9 +101,14 @@ def answered(qrels: Qrels) -> list[str]:
 
 
 def blind(group: Group) -> Group:
-    """The group as if no picture had been compared with the query, and nobody had clicked anything: a ranker that also learns
-    from these serves shops without pictures or behaviour as well."""
-    columns = [number for number, one in enumerate(features.FEATURES) if one.family in ("looks", "behaviour")]
+    """The group as if no picture had been compared with the query, nobody had clicked anything, and nothing were known of the shopper: a
+    ranker that also learns from these serves shops without pictures or behaviour as well."""
+    return without(group, ("looks", "behaviour", "shopper"))
+
+
+def without(group: Group, families: Collection[str]) -> Group:
+    """The group as if the features of some families were missing."""
+    columns = [number for number, one in enumerate(features.FEATURES) if one.family in families]
     unseen = group.features.copy()
     unseen[:, columns] = [features.FEATURES[number].missing for number in columns]
     return replace(group, features=unseen)

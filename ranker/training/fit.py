@@ -1,8 +1,7 @@
 """Fit the ranker: a small network on top of the hybrid score, with a listwise loss, kept where validation is best.
 
 The network starts as the hybrid order (a learnt multiple of the fused score plus a linear part) and learns what to change
-(residual), so that little data cannot make it much worse than where it starts. Loss: softmax cross-entropy against the gains
-(ListNet, Cao et al. 2007; for graded gains Bruch et al. 2019).
+(residual), so that little data cannot make it much worse than where it starts. The losses are in `losses`.
 """
 
 from __future__ import annotations
@@ -21,8 +20,9 @@ from etalage.core.errors import ModelError
 from etalage.core.records import Floats
 from ranker import metrics
 from ranker.features import NAMES, contract_hash
-from ranker.search import by_score
+from ranker.scores import by_score
 from ranker.training.dataset import Group
+from ranker.training.losses import LOSSES
 
 CLIP: Final = 4.0
 FUSED: Final = NAMES.index("fused")
@@ -33,18 +33,32 @@ _EPOCHS: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One way to fit: hidden units (0: linear), weight decay, dropout, learning rate, and whether to go on from the packaged
-    starter's weights."""
+    """One way to fit: hidden units (0: linear), weight decay, dropout, learning rate, whether to go on from the packaged
+    starter's weights, the loss (a name of `losses.LOSSES`), the share of what the starter adds that training begins with, after
+    how many epochs it ends (0: where validation is best), and the share of what was learnt that is kept (`shrunk`)."""
 
     hidden: int
     decay: float
     dropout: float = 0.1
     rate: float = 3e-3
     warm: bool = False
+    loss: str = "softmax"
+    begin: float = 1.0
+    epochs: int = 0
+    keep: float = 1.0
+
+    def __str__(self) -> str:
+        units = f"{self.hidden} units" if self.hidden else "linear"
+        begun = f", from {self.begin:.0%} of the starter" if self.warm else ""
+        begun += f", {self.epochs} epochs" if self.epochs else ""
+        return f"{units}, {self.loss}, decay {self.decay:g}, dropout {self.dropout:g}, rate {self.rate:g}{begun}"
 
 
 RECIPES: Final = (Recipe(16, 1e-1, 0.3), Recipe(32, 3e-2, 0.2), Recipe(64, 3e-2, 0.2))
 WARM: Final = (Recipe(64, 3e-2, 0.2, 3e-4, warm=True), Recipe(64, 3e-2, 0.2, 3e-3, warm=True))
+STEADY: Final = Recipe(64, 3e-2, 0.2, 3e-3, warm=True, begin=0.75, epochs=80, keep=0.6)
+FEW: Final = 500
+"""Judged queries below which none are spared to choose by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +86,23 @@ def fit(
     start: Mapping[str, Any] | None = None,
     recipes: Sequence[Recipe] | None = None,
 ) -> Fitted:
-    """The best of `recipes` (unless told otherwise `RECIPES`), and of `WARM` from the weights `start`, by nDCG@10 on the validation queries; stops early when
-    `minutes` are over. A few hundred judged queries are few: going on from the starter was better than starting anew.
+    """The best of `recipes` (unless told otherwise `RECIPES`), and of `WARM` from the weights `start`, by nDCG@10 on the validation
+    queries; stops early when `minutes` are over. Fewer than `FEW` queries choose badly: they all train `STEADY` from `start`, as many
+    epochs as it says.
 
     Raises:
         ConfigError: torch is not installed.
         ModelError: no training query has a relevant candidate.
     """
-    useful = [group for group in train if group.gains.max(initial=0) > 0]
+    useful = _useful(train)
     if not useful or not validation:
         raise ModelError(
             "there are too few judged queries to train on",
             value=f"{len(useful)} with a relevant candidate",
             remedy="Judge more queries, and check that their docids are in the index.",
         )
+    if start is not None and recipes is None and len(train) + len(validation) < FEW:
+        return fit_one(steady(start), train, validation, minutes=minutes, seed=seed, start=start)
     deadline = time.monotonic() + minutes * 60
     best: Fitted | None = None
     tried = (*(warm(start) if start is not None else ()), *(RECIPES if recipes is None else recipes))
@@ -93,7 +110,7 @@ def fit(
         if best is not None and time.monotonic() > deadline:
             break
         share = (deadline - time.monotonic()) / (len(tried) - number)
-        fitted = _fit(recipe, useful, validation, time.monotonic() + share, seed, start)
+        fitted = fit_one(recipe, train, validation, minutes=share / 60, seed=seed, start=start)
         if best is None or fitted.validation > best.validation:
             best = fitted
     if best is None:
@@ -101,10 +118,38 @@ def fit(
     return best
 
 
+def fit_one(
+    recipe: Recipe,
+    train: Sequence[Group],
+    validation: Sequence[Group],
+    *,
+    minutes: float,
+    seed: int = 0,
+    start: Mapping[str, Any] | None = None,
+) -> Fitted:
+    """The model of one recipe. With `epochs` of its own the validation queries train too, and what is told of them is flattering."""
+    deadline = time.monotonic() + minutes * 60
+    if recipe.epochs:
+        return _fit(recipe, _useful([*train, *validation]), validation, deadline, seed, start)
+    return _fit(recipe, _useful(train), validation, deadline, seed, start)
+
+
+def _useful(groups: Sequence[Group]) -> list[Group]:
+    return [group for group in groups if group.gains.max(initial=0) > 0]
+
+
+def steady(start: Mapping[str, Any]) -> Recipe:
+    """`STEADY` with as many hidden units as the weights have."""
+    return replace(STEADY, hidden=_units(start))
+
+
 def warm(start: Mapping[str, Any]) -> list[Recipe]:
     """`WARM` with as many hidden units as the weights have."""
-    hidden = len(start["hidden.0.bias"]) if "hidden.0.bias" in start else 0
-    return [replace(recipe, hidden=hidden) for recipe in WARM]
+    return [replace(recipe, hidden=_units(start)) for recipe in WARM]
+
+
+def _units(start: Mapping[str, Any]) -> int:
+    return len(start["hidden.0.bias"]) if "hidden.0.bias" in start else 0
 
 
 def shrunk(fitted: Fitted, trust: float) -> Fitted:
@@ -147,31 +192,33 @@ def _fit(
     module = network(recipe, rows.mean(axis=0), rows.std(axis=0))
     if recipe.warm and start is not None:
         module.load_state_dict({name: torch.from_numpy(array) for name, array in start.items()})
+        shrunk(Fitted(module, recipe, 0.0), recipe.begin)
+    epochs = recipe.epochs or _EPOCHS
     steps = math.ceil(len(train) / _BATCH)
     optimizer = torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.rate, total_steps=steps * _EPOCHS + 1)
-    batches = _Batches(train, torch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.rate, total_steps=steps * epochs + 1)
+    batches, loss = _Batches(train, torch), LOSSES[recipe.loss]
     fitted = Fitted(module, recipe, 0.0)
     best, state, waited = mean_ndcg(validation, fitted.score), _copy(module), 0
-    for epoch in range(_EPOCHS):
+    for epoch in range(epochs):
         module.train()
         for features, gains, mask in batches.epoch(seed + epoch):
             optimizer.zero_grad()
-            scores = module(features).squeeze(-1).masked_fill(~mask, -1e9)
-            target = gains / gains.sum(dim=1, keepdim=True)
-            loss = -(target * torch.log_softmax(scores, dim=1)).sum(dim=1).mean()
-            loss.backward()
+            loss(module(features).squeeze(-1), gains, mask).backward()
             optimizer.step()
             schedule.step()
         module.eval()
-        found = mean_ndcg(validation, fitted.score)
-        waited = 0 if found > best else waited + 1
-        if found > best:
-            best, state = found, _copy(module)
+        if not recipe.epochs:
+            found = mean_ndcg(validation, fitted.score)
+            waited = 0 if found > best else waited + 1
+            if found > best:
+                best, state = found, _copy(module)
         if waited >= _PATIENCE or time.monotonic() > deadline:
             break
-    module.load_state_dict(state)
-    return Fitted(module, recipe, best)
+    if not recipe.epochs:
+        module.load_state_dict(state)
+    shrunk(fitted, recipe.keep)
+    return Fitted(module, recipe, mean_ndcg(validation, fitted.score))
 
 
 def network(recipe: Recipe, mean: Floats, deviation: Floats) -> Any:

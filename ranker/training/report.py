@@ -12,17 +12,20 @@ import numpy as np
 
 from etalage.core import artifact, onnx
 from etalage.core.encoders import Encoder
-from etalage.core.errors import ConfigError, ModelError
+from etalage.core.errors import ModelError
 from etalage.core.records import Floats
 from opensearch.engine import SearchEngine
 from ranker import metrics
 from ranker.adapt import Adaptation
+from ranker.behaviour.associations import Watched
 from ranker.features import NAMES, contract_hash
+from ranker.floor import Floor
 from ranker.rerank import STARTER, Ranker
 from ranker.sight import Sight
-from ranker.training import dataset, export, fit
+from ranker.training import dataset, export, fit, trees
 from ranker.training.dataset import Group
 from ranker.training.judgments import Judgments
+from ranker.training.trees import Trees
 from ranker.understanding import Understanding
 
 
@@ -30,7 +33,7 @@ from ranker.understanding import Understanding
 class Plan:
     """How to train. `before` is the ranker in use: a new one that is worse does not replace it unless `force`.
     `trust` below 1 keeps the model nearer to the hybrid order (`fit.shrunk`); `warm` also
-    tries to go on from the packaged starter; `sight` compares words with pictures; `adaptation` moves query vectors, as it will in
+    tries to go on from the packaged starter; `sight` compares words with pictures; `clicked` knows what was clicked for queries before; `adaptation` moves query vectors, as it will in
     searches, and `adapter` is the name of the adapter that did; `understanding` is what queries are understood with."""
 
     window: int = 200
@@ -43,6 +46,7 @@ class Plan:
     trained_on: str = ""
     before: Ranker | None = None
     sight: Sight | None = None
+    clicked: Watched | None = None
     recipes: tuple[fit.Recipe, ...] | None = None
     adaptation: Adaptation | None = None
     adapter: str = ""
@@ -61,7 +65,7 @@ def train(
     """Train on most queries, report on queries kept apart, and make the model current below `root`.
 
     Returns:
-        `{ranker, saved, queries: {train, validation, test}, test: {arm: nDCG@10}, significance, parity, recipe, adapter}`;
+        `{ranker, saved, queries: {train, validation, test}, test: {arm: nDCG@10}, significance, parity, recipe, lightgbm, adapter}`;
         `adapter` is `{name, seen}`, `seen` being how many test queries that adapter was trained on: they were measured without it.
 
     Raises:
@@ -70,18 +74,7 @@ def train(
     found = None if plan.adaptation is None else plan.adaptation.current(encoder.fingerprint)
     if found is not None:
         plan = replace(plan, adapter=found.manifest.name)
-    groups = dataset.build(
-        engine,
-        index,
-        encoder,
-        judgments.qrels,
-        window=plan.window,
-        neighbours=plan.neighbours,
-        sight=plan.sight,
-        adaptation=plan.adaptation,
-        understanding=plan.understanding,
-        progress=progress,
-    )
+    groups = groups_of(engine, index, encoder, judgments, plan, progress)
     made, figures = fitted(groups, plan)
     test = figures["test"]
     if found is not None:
@@ -95,43 +88,80 @@ def train(
     return {"ranker": made.manifest.name, "saved": better, **figures}
 
 
+def groups_of(
+    engine: SearchEngine,
+    index: str,
+    encoder: Encoder,
+    judgments: Judgments,
+    plan: Plan,
+    progress: Callable[[Iterable[str]], Iterable[str]] = lambda queries: queries,
+    *,
+    judged_only: bool = False,
+) -> list[Group]:
+    """The groups that a plan trains and reports on (`dataset.build`)."""
+    return dataset.build(
+        engine,
+        index,
+        encoder,
+        judgments.qrels,
+        window=plan.window,
+        neighbours=plan.neighbours,
+        sight=plan.sight,
+        clicked=plan.clicked,
+        floor=Floor(encoder, plan.adaptation),
+        adaptation=plan.adaptation,
+        understanding=plan.understanding,
+        judged_only=judged_only,
+        progress=progress,
+    )
+
+
 def fitted(groups: Sequence[Group], plan: Plan) -> tuple[artifact.Artifact, dict[str, Any]]:
     """Split the groups by query, fit, export and compare: the artifact with its int8 model, and the report's figures.
 
     Raises:
         ModelError: too few queries, or the exported model failed its parity gate.
     """
-    parts = dataset.split(groups, dataset.SHARES, plan.seed)
+    parts = parts_of(groups, plan.seed)
+    training, validation, test = parts
+    found = network(training, validation, plan)
+    weights = fit.weights_of(found)
+    found = fit.shrunk(found, plan.trust)
+    model, parity = export.export(found, test, training, pruned=True)
+    peer = trees.fit(training, validation, minutes=plan.minutes / 2, seed=plan.seed)
+    arms = compare(test, scorer(model), peer, plan)
+    figures = _report(arms, parts, parity, found)
+    if peer is not None:
+        figures["lightgbm"] = {"settings": dict(peer.settings), "tried": peer.tried}
+    return artifact.Artifact(_manifest(model, [*training, *validation], figures, plan), model, weights), figures
+
+
+def parts_of(groups: Sequence[Group], seed: int) -> list[list[Group]]:
+    """Training, validation and test groups. Raises ModelError where one of them would be empty."""
+    parts = dataset.split(groups, dataset.SHARES, seed)
     if min(map(len, parts)) < 1:
         raise ModelError(
             "there are too few judged queries to train on", value=len(groups), remedy="Judge at least ten queries."
         )
-    training, validation, test = parts
+    return parts
+
+
+def network(training: Sequence[Group], validation: Sequence[Group], plan: Plan) -> fit.Fitted:
+    """The network of a plan, with all that it has learnt (`fit.shrunk` follows)."""
     start = fit.starting_weights(artifact.load(STARTER)) if plan.warm else None
-    found = fit.fit(
-        training, validation, minutes=plan.minutes, seed=plan.seed, start=start, recipes=plan.recipes
-    )
-    weights = fit.weights_of(found)
-    found = fit.shrunk(found, plan.trust)
-    model, parity = export.export(found, test)
-    arms = compare(training, validation, test, _scorer(model), plan)
-    figures = _report(arms, parts, parity, found)
-    return artifact.Artifact(_manifest(model, [*training, *validation], figures, plan), model, weights), figures
+    return fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed, start=start, recipes=plan.recipes)
 
 
-def _scorer(model: bytes) -> Callable[[Floats], Floats]:
+def scorer(model: bytes) -> Callable[[Floats], Floats]:
+    """What scores features float32 [n, F] by an exported model."""
     session = onnx.session(model)
     return lambda matrix: onnx.run(session, {"features": matrix})[0].reshape(-1)
 
 
 def compare(
-    training: Sequence[Group],
-    validation: Sequence[Group],
-    test: Sequence[Group],
-    score: Callable[[Floats], Floats],
-    plan: Plan,
+    test: Sequence[Group], score: Callable[[Floats], Floats], peer: Trees | None, plan: Plan
 ) -> dict[str, list[float]]:
-    """nDCG@10 per test query of the new model and what it must beat, on the same candidates."""
+    """nDCG@10 per test query of the new model and what it must beat, on the same candidates; `peer` is LightGBM's."""
     generator = np.random.default_rng(plan.seed)
     arms = {
         "random": [fit.ndcg_of(one, generator.random(len(one.ids), np.float32)) for one in test],
@@ -140,43 +170,14 @@ def compare(
         "ranked": [fit.ndcg_of(one, score(one.features)) for one in test],
         "oracle": [fit.ndcg_of(one, one.gains) for one in test],
     }
-    trees = _lightgbm(training, validation, plan.seed)
-    if trees is not None:
-        arms["lightgbm"] = [fit.ndcg_of(one, trees(one.features)) for one in test]
+    if peer is not None:
+        arms["lightgbm"] = [fit.ndcg_of(one, peer.score(one.features)) for one in test]
     before = plan.before
     seen = set(before.manifest.queries) if before is not None else set()
     # A model is compared with the one before on queries that neither was trained on.
     if before is not None and not any(artifact.query_hash(one.query) in seen for one in test):
         arms["before"] = [fit.ndcg_of(one, before.score(one.features)) for one in test]
     return arms
-
-
-def _lightgbm(training: Sequence[Group], validation: Sequence[Group], seed: int) -> Callable[[Floats], Floats] | None:
-    """LambdaMART on the same rows, as a yardstick; None when LightGBM is not installed."""
-    try:
-        lightgbm = onnx.extra("lightgbm")
-    except ConfigError:
-        return None
-    rows = np.concatenate([one.features for one in training])
-    # LightGBM wants integer labels; quarter ratings keep fractions.
-    labels = [np.rint(4 * np.log2(1 + one.gains)).astype(int) for one in training]
-    sets = lightgbm.Dataset(rows, np.concatenate(labels), group=[len(one.ids) for one in training])
-    held = lightgbm.Dataset(
-        np.concatenate([one.features for one in validation]),
-        np.concatenate([np.rint(4 * np.log2(1 + one.gains)).astype(int) for one in validation]),
-        group=[len(one.ids) for one in validation],
-        reference=sets,
-    )
-    top = max(int(label.max()) for label in [*labels, np.array([4])]) + 64
-    parameters = {
-        "objective": "lambdarank", "metric": "ndcg", "eval_at": [10], "learning_rate": 0.05, "num_leaves": 15,
-        "min_data_in_leaf": 50, "seed": seed, "verbosity": -1, "num_threads": 2, "deterministic": True,
-        "label_gain": [2 ** (number / 4) - 1 for number in range(top)],
-    }  # fmt: skip
-    booster = lightgbm.train(
-        parameters, sets, 300, valid_sets=[held], callbacks=[lightgbm.early_stopping(30, verbose=False)]
-    )
-    return lambda matrix: np.asarray(booster.predict(matrix), np.float32)
 
 
 def _report(
@@ -188,10 +189,11 @@ def _report(
         "queries": sizes,
         "test": {name: round(float(np.mean(values)), 4) for name, values in arms.items()},
         "significance": {f"ranked - {name}": metrics.significance(arms["ranked"], arms[name]) for name in against},
-        "validation": round(fitted.validation, 4),
+        # Where all queries trained, none is left that could tell.
+        "validation": None if fitted.recipe.epochs else round(fitted.validation, 4),
         "parity": parity,
         "recipe": {"hidden": fitted.recipe.hidden, "decay": fitted.recipe.decay, "dropout": fitted.recipe.dropout}
-        | {"warm": fitted.recipe.warm},
+        | {"warm": fitted.recipe.warm, "loss": fitted.recipe.loss},
     }
 
 

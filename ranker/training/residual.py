@@ -103,22 +103,22 @@ def measure(vectors: Floats, judged: Judged, products: Products) -> Found:
     """Compare vectors float32 [n, d], one per judged query, with all products, and measure the `DEPTH` nearest."""
     found = Found([], [])
     for start in range(0, len(vectors), _CHUNK):
-        nearest = _nearest(vectors[start : start + _CHUNK], products, DEPTH)
-        for rows, ratings in zip(nearest, judged.ratings[start : start + _CHUNK], strict=True):
+        close = nearest(vectors[start : start + _CHUNK], products, DEPTH)
+        for rows, ratings in zip(close, judged.ratings[start : start + _CHUNK], strict=True):
             measured = metrics.measure([products.ids[row] for row in rows], ratings)
             found.ndcg.append(measured["ndcg@10"])
             found.recall.append(measured["recall@100"])
     return found
 
 
-def _nearest(vectors: Floats, products: Products, depth: int) -> list[list[int]]:
+def nearest(vectors: Floats, products: Products, depth: int) -> list[list[int]]:
     """Rows of the nearest products of each vector, nearest first."""
     scores = vectors @ products.vectors.T
     depth = min(depth, scores.shape[1])
     rows = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
     order = np.argsort(-np.take_along_axis(scores, rows, axis=1), axis=1, kind="stable")
-    nearest: list[list[int]] = np.take_along_axis(rows, order, axis=1).tolist()
-    return nearest
+    ordered: list[list[int]] = np.take_along_axis(rows, order, axis=1).tolist()
+    return ordered
 
 
 def fit(
@@ -198,7 +198,7 @@ def _hard(residual: Residual, training: Judged, products: Products) -> list[list
     """The nearest products of each training query as it is mapped now."""
     found: list[list[int]] = []
     for start in range(0, len(training.vectors), _CHUNK):
-        found += _nearest(residual(training.vectors[start : start + _CHUNK]), products, _NEAREST)
+        found += nearest(residual(training.vectors[start : start + _CHUNK]), products, _NEAREST)
     return found
 
 

@@ -25,13 +25,15 @@ from opensearch import fields
 from opensearch.embedded import postings
 from opensearch.embedded.vectors import top
 from opensearch.engine import Lists, Request, SearchEngine
-from ranker import rerank
+from ranker import features, rerank, retrieve
 from ranker.features import NAMES
+from ranker.retrieve import Retrieved
+from workers import parts
 
 from .conftest import INDEX, JSON, interleaved, note, p50
 
 COMPLETIONS = 50_000
-DEPTH = 200
+DEPTH, MANY = 200, 1000
 
 
 def phrases(titles: list[str]) -> list[str]:
@@ -180,8 +182,9 @@ def test_bm25_of_titles(benchmark: Any, sources: list[dict[str, Any]], queries: 
     note("bm25_embedded_titles", p50(ours), p50(peer))
 
 
-def test_rerank(benchmark: Any, settings: Settings) -> None:
-    """Scores of 200 candidates: the int8 model beside LightGBM with 200 trees of 31 leaves, each on one thread."""
+@pytest.mark.parametrize("count", [DEPTH, MANY])
+def test_rerank(benchmark: Any, settings: Settings, count: int) -> None:
+    """Scores of a window: the int8 model beside LightGBM with 200 trees of 31 leaves, each on one thread."""
     lightgbm = pytest.importorskip("lightgbm")
     generator = np.random.default_rng(1)
     rows = generator.random((4000, len(NAMES)), np.float32)
@@ -190,12 +193,30 @@ def test_rerank(benchmark: Any, settings: Settings) -> None:
     trees = lightgbm.train(parameters, data, 200)
     assert trees.num_trees() == 200
     ranker = rerank.load(settings.home)
-    windows = [rows[start : start + DEPTH] for start in range(0, len(rows), DEPTH)]
+    windows = [rows[start : start + count] for start in range(0, len(rows), count)]
     picks: list[Iterator[Floats]] = [cycle(windows), cycle(windows)]
     ours, peer = interleaved(
         benchmark,
         [ranker.score, lambda window: trees.predict(window, num_threads=1)],
         [lambda: next(picks[0]), lambda: next(picks[1])],
-        100,
+        100 if count == DEPTH else 40,
     )
-    note("rerank_200", p50(ours), p50(peer))
+    note(f"rerank_{count}", p50(ours), p50(peer))
+
+
+def test_features(
+    benchmark: Any, embedded: SearchEngine, encoder: Encoder, settings: Settings, queries: Iterator[str]
+) -> None:
+    """Features of 1,000 candidates, beside the 8 ms that they may take."""
+    reader = parts.understanding_of(settings)
+
+    def found() -> Retrieved:
+        while True:
+            query = reader.read(next(queries))
+            request = Request(query.lexical, encoder.encode_query(query.text), MANY, 0, MANY)
+            one = retrieve.candidates(embedded, INDEX, query, request)
+            if len(one.candidates.ids) == MANY:
+                return one
+
+    (ours,) = interleaved(benchmark, [features.matrix], [found], 20)
+    note("features_1000", p50(ours), 8.0)

@@ -19,6 +19,7 @@ from opensearch.engine import (
     Range,
     Request,
     SearchEngine,
+    Shop,
     Sort,
     Term,
 )
@@ -192,6 +193,48 @@ def test_a_list_can_be_asked_for_alone(engine: SearchEngine, index: str, serve: 
     assert near.lexical.tolist() == [0, 0]
     assert engine.candidates(index, replace(both, lists=Lists.VECTOR, vector=None)).ids == []
     assert engine.candidates(index, replace(both, k=0)).ids == ["a", "b"]
+
+
+def test_further_candidates_come_after_neighbours_by_id(
+    engine: SearchEngine, index: str, serve: Serve, make: Make
+) -> None:
+    serve(
+        make("words", "shoe shoe", [0, 0, 0, 1]),
+        make("near", "lamp", [1, 0, 0, 0]),
+        make("b", "hat"),
+        make("a", "shoe hat", [0, 0, 1, 0]),
+        make("other", "rug", [0, 0, 0, 1], brand="Acme"),
+    )
+    ask = Request("shoe", unit(1, 0, 0, 0), k=1, also=("b", "near", "a", "gone"), facets=("brand",))
+    found = engine.candidates(index, ask)
+    assert (found.ids, found.total) == (["near", "a", "b", "words"], 4)
+    assert found.near.tolist() == [True, False, False, False]
+    assert found.lexical[0] == found.lexical[2] == 0 and min(found.lexical[1], found.lexical[3]) > 0
+    assert engine.candidates(index, replace(ask, start=1, size=2)).ids == ["a", "b"]
+    assert engine.candidates(index, replace(ask, vector=None)).ids == ["a", "b", "near", "words"]
+    assert engine.candidates(index, replace(ask, also=("other",))).facets["brand"] == [("Acme", 1)]
+    assert engine.candidates(index, replace(ask, lists=Lists.LEXICAL)).ids == ["words", "a"]
+
+
+def test_further_candidates_pass_the_filters(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:
+    serve(make("a", "shoe", brand="Acme"), make("b", "hat", brand="Bolt"), make("c", "rug", brand="Acme"))
+    ask = Request("shoe", also=("b", "c"), filters=(Term("brand", ("Acme",)),))
+    assert engine.candidates(index, ask).ids == ["c", "a"]
+    shop = Shop({"match": {"title": "shoe"}}, constraints=({"term": {"brand": "Acme"}},))
+    assert engine.candidates(index, replace(ask, filters=(), shop=shop)).ids == ["c", "a"]
+
+
+def test_what_is_below_the_floor_is_not_near(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:
+    vectors = {"a": unit(1, 0, 0, 0), "b": unit(0.6, 0.8, 0, 0), "c": unit(0.4, 0.6**0.5, 0.3**0.5, 0), "d": unit(-1, 0, 0, 0)}
+    serve(*(make(key, "lamp", list(vector), brand=key) for key, vector in vectors.items()), make("e", "shoe"))
+    ask = Request("shoe", unit(1, 0, 0, 0), k=4, facets=("brand",))
+    assert engine.candidates(index, ask).ids == ["a", "b", "c", "d", "e"]
+    found = engine.candidates(index, replace(ask, floor=0.5))
+    assert (found.ids, found.near.tolist(), found.total) == (["a", "b", "e"], [True, True, False], 3)
+    assert [value for value, _ in found.facets["brand"]] == ["a", "b"]
+    assert engine.candidates(index, replace(ask, floor=-1.0)).total == 5
+    alone = replace(ask, vector=unit(0, 0, 0, 1), floor=0.5, lists=Lists.VECTOR)
+    assert (engine.candidates(index, alone).ids, engine.candidates(index, alone).total) == ([], 0)
 
 
 def test_an_empty_text_matches_every_product(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:

@@ -13,6 +13,8 @@ from opensearch.engine import (
     Generation,
     Ids,
     InStock,
+    Lacks,
+    Not,
     Range,
     Request,
     SearchEngine,
@@ -58,6 +60,20 @@ PRODUCTS = {
         ((InStock(), Range("price", high=1500)), {"fair"}),
         ((Ids(("dear", "free", "missing")),), {"dear", "free"}),
         ((Ids(()),), set()),
+        ((Lacks("RED"),), {"fair", "free"}),  # an attribute, in any form
+        ((Lacks("boot"),), {"cheap", "free"}),  # a category
+        ((Lacks("acme"),), {"dear"}),  # a brand
+        ((Lacks("red blue"),), {"cheap", "fair", "free"}),  # side by side
+        ((Lacks("boot"), Lacks("lamps")), {"cheap"}),
+        ((Lacks("thing"),), set()),
+        ((Lacks("unheard of"),), set(PRODUCTS)),
+        ((Lacks("!"),), set(PRODUCTS)),
+        ((Not((Term("brand", ("Acme",)),)),), {"dear", "free"}),
+        ((Not((Term("brand", ("Acme",)), InStock())),), {"cheap", "dear", "free"}),  # only what all of them keep
+        ((Not((Ids(("dear", "missing")),)), Range("price")), {"cheap", "fair"}),
+        ((Not((Range("price", high=1000),)),), {"dear", "free"}),
+        ((Not((Not((Ids(("dear",)),)),)),), {"dear"}),
+        ((Not(()),), set()),
     ],
 )
 def test_filters(
@@ -73,6 +89,32 @@ def test_filters(
     assert set(near.ids) == expected
     assert near.near.all()
     assert set(engine.candidates(index, Request("", filters=filters)).ids) == expected
+
+
+def test_a_product_that_says_that_it_lacks_something_lacks_it(
+    engine: SearchEngine, index: str, serve: Serve, make: Make
+) -> None:
+    titles = {
+        "with": "fan with light kit",
+        "kit": "fan, light kit 2-light",
+        "without": "fan without light kit",
+        "no": "fan no lights",
+        "free": "light-free fan",
+        "non": "non light fan",
+        "slash": "fan w/o light",
+        "sold": "fan (light not included)",
+        "none": "fan",
+    }
+    serve(
+        *(make(key, title) for key, title in titles.items()),
+        make("told", "fan", description="goes with any light"),
+    )
+    found = engine.candidates(index, Request("fan", filters=(Lacks("light"),)))
+    assert set(found.ids) == set(titles) - {"with", "kit"} | {"told"}
+    assert set(engine.candidates(index, Request("fan", filters=(Lacks("light kit"),))).ids) == set(titles) - {
+        "with",
+        "kit",
+    } | {"told"}
 
 
 def test_a_new_price_is_found_after_an_update(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:

@@ -57,6 +57,6 @@ def test_signals_are_written_and_found(
     assert order.ids[:1] == ids[:1] and order.records["click_rate"][0] == pytest.approx(rates[0])
     under = engine.candidates(index, Request("thing", filters=(Range("click_rate", None, rates[1] + 0.01),)))
     assert ids[1] in under.ids and ids[0] not in under.ids
-    body = {"query": {"exists": {"field": "purchase_rate"}}, "sort": [{"purchase_rate": "desc"}]}
+    body = {"query": {"exists": {"field": "purchase_rate"}}, "sort": [{"purchase_rate": "desc"}, {"id": "asc"}]}
     assert engine.search(index, body)["hits"]["hits"][0]["_id"] == ids[0]
     assert signals.refresh(engine, chosen)["changed"] == 0

@@ -29,7 +29,8 @@ class Manifest(BaseModel):
 
     `prefixes` go before queries and passages; `max_length` is in tokens, special ones included; `files` maps the other
     files of the folder to their SHA-256; `parity` holds the figures of int8 against torch at export. Pooling and scaling
-    to unit length are part of the ONNX graph.
+    to unit length are part of the ONNX graph. Of a tuned encoder (`ranker.training.encoder`), `queries` are hashes
+    (`artifact.query_hash`) of the queries that trained or selected it, sorted, and `trained_on` is a word on the data, for people.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +48,8 @@ class Manifest(BaseModel):
     quantization: str
     parity: dict[str, float]
     created_by: str
+    queries: tuple[str, ...] = ()
+    trained_on: str = ""
 
     @property
     def fingerprint(self) -> str:

@@ -102,6 +102,12 @@ def available(models: Path) -> list[Manifest]:
     return found
 
 
+def tuned_on(models: Path, name: str) -> tuple[str, ...]:
+    """`Manifest.queries` of an encoder in the cache; empty where it was not tuned, or is not there."""
+    name = name.rsplit("/", 1)[-1]
+    return next((one.queries for one in available(models) if one.name == name), ())
+
+
 def check(models: Path, name: str) -> Report:
     """Load an encoder and compare it with what torch and it itself gave to the probe texts when it was exported.
 
@@ -162,7 +168,18 @@ def pull(source: str, *, models: Path, name: str | None = None) -> Manifest:
     return manifest
 
 
-def export(source: str, *, models: Path, name: str | None = None, replace: bool = True) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What a tuned model's folder does not say: the model that it was made from, and `Manifest.queries` and `trained_on`."""
+
+    origin: str
+    queries: tuple[str, ...]
+    trained_on: str
+
+
+def export(
+    source: str, *, models: Path, name: str | None = None, replace: bool = True, tuned: Tuned | None = None
+) -> Manifest:
     """Export a sentence-transformers model into the cache.
 
     Args:
@@ -170,6 +187,7 @@ def export(source: str, *, models: Path, name: str | None = None, replace: bool 
         models: the cache; created if missing.
         name: its name there; the last part of the source unless given.
         replace: whether a model of that name is exported again.
+        tuned: what it was made from and trained on, if it was trained here.
 
     Returns:
         The manifest, with the parity figures.
@@ -187,10 +205,11 @@ def export(source: str, *, models: Path, name: str | None = None, replace: bool 
             return manifests.read(models / name)
         torch, transformers = onnx.extra("torch"), onnx.extra("transformers")
         found = sources.resolve(source)
-        card = sources.card(found.folder, found.origin)
+        origin = tuned.origin if tuned else found.origin
+        card = sources.card(found.folder, origin)
         with cache.fresh(models, name) as target:
             _copy_tokenizer(transformers, found.folder, target / TOKENIZER)
-            module = _module(torch, transformers, found.folder, card.pooling)
+            module = network(found.folder, card.pooling)
             with tempfile.TemporaryDirectory(dir=target) as scratch:
                 fp32 = Path(scratch) / "fp32.onnx"
                 # Two texts of unlike length, so that neither the number of texts nor the padding is traced as fixed.
@@ -204,7 +223,7 @@ def export(source: str, *, models: Path, name: str | None = None, replace: bool 
             reference = _reference(torch, module, target, card, texts, queries)
             manifest = Manifest(
                 name=name,
-                source=found.origin,
+                source=origin,
                 revision=found.revision or f"sha256:{_weights_hash(found.folder)[:16]}",
                 dim=reference.shape[1],
                 max_length=card.max_length,
@@ -214,6 +233,8 @@ def export(source: str, *, models: Path, name: str | None = None, replace: bool 
                 quantization=QUANTIZATION,
                 parity={},
                 created_by=cache.made_by(),
+                queries=tuned.queries if tuned else (),
+                trained_on=tuned.trained_on if tuned else "",
             )
             quantized = _encode(TextEncoder(target, manifest), texts, queries)
             parity = onnx.vector_parity(reference, quantized, queries)
@@ -247,8 +268,15 @@ def _encode(encoder: Encoder, texts: list[str], queries: npt.NDArray[np.bool_]) 
     return vectors
 
 
-def _module(torch: Any, transformers: Any, folder: Path, pooling: Pooling) -> Any:
-    """The transformer with pooling and scaling to unit length, as one torch module of (ids, mask) int64 [n, length]."""
+def network(folder: Path, pooling: Pooling) -> Any:
+    """The transformer of a folder (`model`) with pooling and scaling to unit length, as one torch module of (ids, mask) int64
+    [n, length].
+
+    Raises:
+        ConfigError: torch or transformers is not installed.
+        ModelError: transformers cannot load it.
+    """
+    torch, transformers = onnx.extra("torch"), onnx.extra("transformers")
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     try:
@@ -261,7 +289,7 @@ def _module(torch: Any, transformers: Any, folder: Path, pooling: Pooling) -> An
             "transformers cannot load the model", value=f"{folder} ({error})", remedy="Fetch the model again."
         ) from error
 
-    class Pooled(torch.nn.Module):  # type: ignore[misc]
+    class Pooled(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.model = model

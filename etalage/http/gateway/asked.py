@@ -31,7 +31,7 @@ _OURS: Final = frozenset(("filter_path", "pretty"))
 _SOURCE: Final = frozenset(("_source", "_source_includes", "_source_excludes"))
 _OF_TEXT: Final = ("lenient", "analyzer", "analyze_wildcard")
 _ACCESS: Final = frozenset(("source", "source_content_type"))
-_OPTIONS: Final = frozenset("user session rank explain collapse query understand".split())
+_OPTIONS: Final = frozenset("user session rank explain collapse query understand rules recent language".split())
 _UBI: Final = frozenset("query_id user_query client_id application object_id_field query_attributes".split())
 _NAME: Final = re.compile(r"(?!\.+$)[\w.@:+-]{1,128}")
 _MAX_ATTRIBUTES: Final = 8000
@@ -50,6 +50,9 @@ class Options:
     collapse: str = ""
     query: str | None = None
     understand: bool = True
+    rules: bool = True
+    recent: tuple[str, ...] = ()
+    language: str = ""
     given: bool = False
 
 
@@ -249,11 +252,9 @@ def _options(given: Any) -> Options:
     collapse = named.get("collapse", "")
     if isinstance(collapse, bool):
         collapse = "variant_group" if collapse else ""
-    understand = named.get("understand", "on")
-    understand = {"on": True, "off": False}.get(understand, understand) if isinstance(understand, str) else understand
-    if not isinstance(understand, bool):
-        raise guard.refusal('this must be "on" or "off"', f"{path}.understand", understand, "Correct it.")
+    understand, rules = _switch(named, path, "understand"), _switch(named, path, "rules")
     texts = {"rank": rank, "user": named.get("user", ""), "session": named.get("session", ""), "collapse": collapse}
+    texts["language"] = named.get("language", "")
     for name, value in texts.items():
         if not isinstance(value, str) or (value and not _NAME.fullmatch(value)):
             raise guard.refusal(
@@ -262,7 +263,38 @@ def _options(given: Any) -> Options:
                 value,
                 "Correct it.",
             )
-    return Options(rank, texts["user"], texts["session"], explain, collapse, query, understand, given=True)
+    return Options(
+        rank,
+        texts["user"],
+        texts["session"],
+        explain,
+        collapse,
+        query,
+        understand,
+        rules,
+        _recent(named, path),
+        language=texts["language"],
+        given=True,
+    )
+
+
+def _recent(named: Mapping[str, Any], path: str) -> tuple[str, ...]:
+    """Ids of products that the shopper looked at."""
+    value = named.get("recent", [])
+    if not isinstance(value, list) or len(value) > 100 or not all(isinstance(one, str) and one for one in value):
+        raise guard.refusal(
+            "this must be a list of up to 100 ids of products, newest first", f"{path}.recent", value, "Correct it."
+        )
+    return tuple(value)
+
+
+def _switch(named: Mapping[str, Any], path: str, name: str) -> bool:
+    """An option that is on or off, on where it is not given."""
+    value = named.get(name, "on")
+    value = {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, bool):
+        raise guard.refusal('this must be "on" or "off"', f"{path}.{name}", value, "Correct it.")
+    return value
 
 
 def _ubi(given: Any) -> Ubi | None:

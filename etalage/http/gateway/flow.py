@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -13,12 +13,14 @@ from starlette.concurrency import run_in_threadpool
 from etalage.core.errors import EngineError, QueryError
 from etalage.core.settings import Settings
 from etalage.http.gateway import reply, ubi
-from etalage.http.gateway.asked import RANK_ON, Asked
+from etalage.http.gateway.asked import RANK_OFF, RANK_ON, Asked
 from etalage.http.gateway.plan import Plan, plan
-from opensearch.dsl import gaps
+from opensearch.dsl import filters, gaps
 from opensearch.dsl.reading import Read
-from opensearch.engine import SearchEngine, Shop
-from ranker import rerank
+from opensearch.engine import Filter, SearchEngine, Shop
+from ranker import placing, rerank
+from ranker.merchandising import Said
+from ranker.placing import Applied
 from ranker.rerank import Ranker
 from ranker.search import Ask, Searcher
 
@@ -39,7 +41,8 @@ class Gateway:
     _spreads: dict[tuple[str, str], tuple[float, gaps.Ends]] = field(default_factory=dict)
 
     def searcher_of(self, index: str) -> Searcher:
-        """The searcher of an index; all share encoder and ranker."""
+        """The searcher of an index; all share encoder and ranker. Merchandising rules are for the index of the settings alone,
+        since they name its products."""
         if index == self.searcher.index:
             return self.searcher
         if index not in self._searchers:
@@ -134,10 +137,12 @@ async def search(gateway: Gateway, asked: Asked) -> Answered:
     await _refuse_gaps(gateway, asked)
     if decided.kind == "rank":
         answered = await run_in_threadpool(_rank, gateway, asked, decided.read)
-    elif decided.kind == "browse":
-        answered = await _browse(gateway, asked)
     else:
-        answered = await _pass(gateway, asked, decided)
+        ruled = _ruled(gateway, asked, decided)
+        shown = replace(asked, body=_without(asked.body, ruled.applied.hidden))
+        answered = await (
+            _browse(gateway, shown, ruled) if decided.kind == "browse" else _pass(gateway, shown, decided, ruled)
+        )
     if asked.ubi is not None:
         ids = [str(hit["_id"]) for hit in answered.hits if "_id" in hit]  # without, after `stored_fields: _none_`
         gateway.log.put(ubi.document(asked, asked.ubi, decided.read.text, ids))
@@ -194,6 +199,9 @@ def _ask(asked: Asked, read: Read, ranker: Ranker | None) -> Ask:
         until=asked.until,
         ranker=ranker,
         understand=asked.options.understand,
+        rules=asked.options.rules,
+        recent=asked.options.recent,
+        language=asked.options.language,
     )
 
 
@@ -208,7 +216,39 @@ def _page(gateway: Gateway, asked: Asked, read: Read, generation: str, ids: list
     return page
 
 
-async def _browse(gateway: Gateway, asked: Asked) -> Answered:
+@dataclass(frozen=True, slots=True)
+class _Ruled:
+    """The merchandising rules that hold for a request that is not ranked: those that hide, and those that redirect. `sound` is
+    whether they are what their file says now."""
+
+    applied: Applied = field(default_factory=Applied)
+    sound: bool = True
+
+
+def _ruled(gateway: Gateway, asked: Asked, decided: Plan) -> _Ruled:
+    rules, read = gateway.searcher.merchandising, decided.read
+    passed = asked.options.rank == RANK_OFF or not asked.options.rules or asked.index != gateway.searcher.index
+    if rules is None or passed:
+        return _Ruled()
+    shop = Shop(read.query, read.constraints, asked.body.get("post_filter"))
+    said = Said.of((read.text,), placing.narrowed((), shop))
+    return _Ruled(*placing.holding(rules, said, still=True))
+
+
+def _without(body: dict[str, Any], hidden: tuple[Filter, ...]) -> dict[str, Any]:
+    """A body that finds the same products in the same order without those that are hidden. A node takes `hybrid` only by
+    itself, so there they are a filter of it."""
+    if not hidden:
+        return body
+    query, kept = body.get("query") or {"match_all": {}}, [filters.clause(one) for one in hidden]
+    if "hybrid" in query:
+        inner = query["hybrid"]
+        given = [inner["filter"]] if inner.get("filter") else []
+        return body | {"query": {"hybrid": inner | {"filter": {"bool": {"filter": [*given, *kept]}}}}}
+    return body | {"query": {"bool": {"must": [query], "filter": kept}}}
+
+
+async def _browse(gateway: Gateway, asked: Asked, ruled: _Ruled) -> Answered:
     """No text and no order of its own: the most popular first, ties by id."""
     popular = {"field": "popularity", "missing": 0}
     query = {
@@ -222,14 +262,12 @@ async def _browse(gateway: Gateway, asked: Asked) -> Answered:
     answered = await _forward(gateway, asked, body)
     for hit in answered.hits:
         hit.pop("sort", None)
-    _explain_passing(asked, answered.response, "browse", "")
-    return answered
+    return _told(asked, answered, "browse", "", ruled)
 
 
-async def _pass(gateway: Gateway, asked: Asked, decided: Plan) -> Answered:
+async def _pass(gateway: Gateway, asked: Asked, decided: Plan, ruled: _Ruled) -> Answered:
     answered = await _forward(gateway, asked, asked.body)
-    _explain_passing(asked, answered.response, False, decided.why)
-    return answered
+    return _told(asked, answered, False, decided.why, ruled)
 
 
 async def _forward(gateway: Gateway, asked: Asked, body: Mapping[str, Any]) -> Answered:
@@ -247,8 +285,13 @@ async def _forward(gateway: Gateway, asked: Asked, body: Mapping[str, Any]) -> A
     return Answered(response, {"engine": round((time.perf_counter() - started) * 1000, 3)})
 
 
-def _explain_passing(asked: Asked, response: dict[str, Any], rank: str | bool, why: str) -> None:
-    """Say how it was ranked, to those who asked with options of ours; others get the engine's response as it is."""
-    if asked.options.given and asked.options.rank != "off":
-        told: dict[str, Any] = {"rank": rank, "degraded": []}
-        reply.with_ext(response, "etalage", told | ({"reason": why} if why else {}))
+def _told(asked: Asked, answered: Answered, rank: str | bool, why: str, ruled: _Ruled) -> Answered:
+    """An answer that says how it was ranked and ruled, to those who asked with options of ours; others get the engine's response
+    as it is, unless a rule leads elsewhere."""
+    degraded = () if ruled.sound else ("rules",)
+    applied = ruled.applied
+    if (asked.options.given or applied.redirect) and asked.options.rank != RANK_OFF:
+        told: dict[str, Any] = {"rank": rank, "degraded": list(degraded)}
+        told |= {"rules": list(applied.names), "redirect": applied.redirect or None}
+        reply.with_ext(answered.response, "etalage", told | ({"reason": why} if why else {}))
+    return replace(answered, degraded=degraded)

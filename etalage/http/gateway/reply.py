@@ -123,6 +123,8 @@ def ranked(asked: Asked, answer: Answer, page: Mapping[str, Any] | None, model: 
         "etalage": {
             "rank": "rerank" not in answer.degraded and model,
             "understood": [dict(one) for one in answer.understood],
+            "rules": list(answer.rules),
+            "redirect": answer.redirect or None,
             "degraded": list(answer.degraded),
             "timings": dict(answer.timings),
             "hits": [{"_id": one.id, **one.parts} for one in answer.hits],
@@ -142,11 +144,19 @@ def _hit(asked: Asked, hit: Hit, generation: str, brought: Mapping[str, Any]) ->
 
 
 def _explanation(hit: Hit) -> dict[str, Any]:
-    """A hit's parts in the shape of OpenSearch's explanations."""
+    """A hit's parts, and what each feature adds, in the shape of OpenSearch's explanations."""
     details: list[dict[str, Any]] = [
         {"value": value, "description": f"{name} of the product", "details": []}
         for name, value in hit.parts.items()
         if isinstance(value, int | float)
+    ]
+    details += [
+        {
+            "value": one["contribution"],
+            "description": f"added by {one['feature']}, which is {one['value']}",
+            "details": [],
+        }
+        for one in hit.parts.get("contributions", ())
     ]
     return {"value": hit.score, "description": "score by the ranker, computed from:", "details": details}
 

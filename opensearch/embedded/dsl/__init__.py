@@ -7,6 +7,6 @@ is known.
 """
 
 from opensearch.embedded.dsl.search import document, search, tally
-from opensearch.embedded.dsl.shop import Found, lexical
+from opensearch.embedded.dsl.shop import Found, fitting, lexical
 
-__all__ = ["Found", "document", "lexical", "search", "tally"]
+__all__ = ["Found", "document", "fitting", "lexical", "search", "tally"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,11 @@ def lexical(catalog: Catalog, shop: Shop, mask: Mask | None, timeout: float | No
     allowed = allowed if mask is None else allowed & mask
     found = above(query.find(run), shop.min_score)
     return Found(run, tree, allowed, _all(run, after), found.mask & allowed, found.scores)
+
+
+def fitting(catalog: Catalog, clause: Mapping[str, Any]) -> Mask:
+    """The documents that a clause matches. Raises QueryError for one that is not valid."""
+    return reader(catalog.dims, now()).query(clause, "filter").find(Run(catalog)).mask
 
 
 def _all(run: Run, clauses: Sequence[Clause]) -> Mask:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from etalage.core.artifact import Artifact
+from etalage.core.artifact import Artifact, query_hash
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.errors import FingerprintMismatch, QueryError
 from etalage.core.records import Document
@@ -199,6 +199,16 @@ def test_queries_that_the_ranker_was_trained_on_are_refused(
     assert "--allow-overlap" in caught.value.remedy
     assert evaluator.evaluate(judgments, allow_overlap=True)["queries"] == 2
     assert evaluator.evaluate(judged({"boot": {"boot": 1.0}}))["queries"] == 1
+
+
+def test_queries_that_the_encoder_was_tuned_on_are_refused(
+    engine: SearchEngine, encoder: HashingEncoder, shop: Generation
+) -> None:
+    evaluator = Evaluator(engine, "products", encoder, None, encoder_queries=[query_hash("Red  Shoe")])
+    judgments = judged({"red shoe": {"red": 1.0}, "boot": {"boot": 1.0}})
+    with pytest.raises(QueryError, match="1 of 2 queries were used to train the encoder: red shoe"):
+        evaluator.evaluate(judgments)
+    assert evaluator.evaluate(judgments, allow_overlap=True)["queries"] == 2
 
 
 # the run file

@@ -10,6 +10,7 @@ from etalage.core.artifact import Artifact
 from etalage.core.encoders.hashing import HashingEncoder
 from opensearch import fields
 from opensearch.engine import Generation, SearchEngine
+from ranker import explain
 from ranker.features import NAMES
 from ranker.rerank import Ranker
 from ranker.search import Ask, Searcher
@@ -19,7 +20,10 @@ Linear = Callable[..., Artifact]
 
 def test_every_hit_says_where_its_score_comes_from(searcher: Searcher) -> None:
     parts = {hit.id: hit.parts for hit in searcher.search(Ask("red shoe")).hits}
-    assert set(parts["red"]) == {"bm25", "fields", "cosine", "looks", "rank", "fused", "ranker"}
+    assert set(parts["red"]) == {
+        *("bm25", "fields", "cosine", "normalized", "looks", "rank", "fused", "ranker"),
+        *("baseline", "contributions", "others", "rest", "why"),
+    }
     assert parts["red"]["looks"] == 0.0
     assert parts["red"]["rank"] == {"bm25": 1, "vector": 1}
     assert parts["red"]["cosine"] == pytest.approx(1.0, abs=0.01)
@@ -45,7 +49,7 @@ def test_explain_adds_features_and_families(
     assert tuple(parts["features"]) == NAMES
     assert parts["features"]["in_stock"] == 0.0
     # Four of five are in stock, so being out of stock costs 2 x 0.8; all are near, so that says nothing.
-    others = ("lexical", "semantic", "looks", "overlap", "proximity", "shape", "consensus", "behaviour")
-    assert parts["families"] == dict.fromkeys(others, 0.0) | {"product": -1.6}
+    assert parts["families"] == dict.fromkeys(explain.FAMILIES, 0.0) | {"product": -1.6}
+    assert parts["method"] == "occlusion" and "contributions" not in parts
     assert "features" not in searcher.search(Ask("red shoe")).hits[0].parts
     assert "features" not in searcher.search(Ask("", explain=True)).hits[0].parts

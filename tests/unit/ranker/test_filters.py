@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from etalage.core.errors import QueryError
 from opensearch import fields
-from opensearch.engine import Filter, InStock, Range, Sort, Term
+from opensearch.engine import Filter, InStock, Lacks, Range, Sort, Term
 from ranker.filters import parse_filters, parse_sort
 
 
@@ -27,6 +27,7 @@ from ranker.filters import parse_filters, parse_sort
         ("rating:4.5", Range("rating", 4.5, 4.5)),
         ("price:-5..5", Range("price", -5.0, 5.0)),
         ("in_stock", InStock()),
+        ("without:usb cable", Lacks("usb cable")),
         ({"term": {"brand": "Acme"}}, Term("brand", ("Acme",))),
         ({"terms": {"brand": ["A", "B"]}}, Term("brand", ("A", "B"))),
         ({"range": {"price": {"gte": 1000, "lt": 5000}}}, Range("price", 1000.0, 5000.0, open_high=True)),
@@ -133,6 +134,6 @@ def test_any_json_is_filters_or_a_query_error(given: object) -> None:
         assert error.remedy
         return
     for one in found:
-        assert isinstance(one, Term | Range | InStock)
+        assert isinstance(one, Term | Range | InStock | Lacks)
         if isinstance(one, Range):
             assert not any(math.isnan(bound) for bound in (one.low, one.high) if bound is not None)

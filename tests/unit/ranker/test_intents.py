@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etalage.core.text import tokenize
-from opensearch.engine import Range
+from opensearch.engine import Lacks, Range
 from ranker import intents
-from ranker.vocabulary import Facts
+from ranker.census import Census
+from ranker.vocabulary import Facts, Vocabulary
 
 from .vocabularies import vocabulary
 
@@ -42,6 +43,16 @@ def under(high: float) -> Range:
         ("Price under 50", EUR, under(5000), ""),
         ("lamp under 9000 yen", JPY, under(9000), "lamp"),
         ("lamp no more than 50", EUR, Range("price", None, 5000), "lamp"),
+        ("lamp not over 50 euros", EUR, Range("price", None, 5000), "lamp"),
+        ("a lamp that must not cost more than 50", EUR, Range("price", None, 5000), "a lamp that"),
+        (
+            "lamp which doesn't cost more than 50€ for reading",
+            EUR,
+            Range("price", None, 5000),
+            "lamp which for reading",
+        ),
+        ("lamp not under 50 euros", EUR, Range("price", 5000, None), "lamp"),
+        ("lamp not less than 50 euros", EUR, Range("price", 5000, None), "lamp"),
         ("耳机 100元以下", CNY, Range("price", None, 10000), "耳机"),
         ("50到100元 耳机", CNY, Range("price", 5000, 10000), "耳机"),
         ("低于100元的耳机", CNY, under(10000), "的耳机"),
@@ -50,7 +61,7 @@ def under(high: float) -> Range:
 )
 def test_bounds_of_the_price(typed: str, facts: Facts, bounds: Range, rest: str) -> None:
     found = intents.price(typed, facts)
-    assert found is not None and found.price == bounds
+    assert found is not None and found.filter == bounds
     assert intents.without(typed, [found]) == rest
 
 
@@ -98,7 +109,11 @@ def test_without_facts_there_is_no_price() -> None:
         ("no frost refrigerator", "no frost refrigerator"),  # a name
         ("wake up without waking", "wake up without waking"),  # no word of the catalog
         ("fry eggs without them", "fry eggs without them"),
-        ("lamp not usb", "lamp not usb"),
+        ("lamp not usb", "lamp"),  # the last word
+        ("lamp not usb powered", "lamp not usb powered"),
+        ("lamp not waking", "lamp not waking"),
+        ("monitor with no microphone", "monitor"),
+        ("lamp not included", "lamp not included"),
         ("compound no 7", "compound no 7"),
         ("noise headphones", "noise headphones"),
         ("无线耳机", "无线耳机"),
@@ -106,6 +121,25 @@ def test_without_facts_there_is_no_price() -> None:
 )
 def test_negations(typed: str, rest: str) -> None:
     assert intents.without(typed, intents.negations(typed, SHOP)) == rest
+
+
+def test_what_is_not_wanted_is_a_filter() -> None:
+    found = intents.negations("monitor w/o USB cable, not red", SHOP)
+    assert [(one.typed, one.meant, one.filter) for one in found] == [
+        ("w/o USB cable", "without:usb cable", Lacks("usb cable")),
+        ("not red", "without:red", Lacks("red")),
+    ]
+
+
+def test_what_titles_say_stays_in_the_words_and_a_name_is_none() -> None:
+    census = Census()
+    titles = ["headset without cable"] * 2 + ["cable"] * 3 + ["nuts without shell"] * 2 + ["shell"]
+    census.add([{"title": title} for title in titles])
+    shop = Vocabulary(census.facts(), census.words(), census.pairs(), census.values())
+    found = intents.negations("headset without cable", shop)
+    assert [one.filter for one in found] == [Lacks("cable")]
+    assert intents.without("headset without cable", found) == "headset without cable"
+    assert intents.negations("nuts without shell", shop) == []
 
 
 def test_without_a_vocabulary_nothing_is_negated() -> None:

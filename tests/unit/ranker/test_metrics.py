@@ -77,10 +77,17 @@ def test_significance_of_few_queries_by_hand() -> None:
 
 def test_significance_knows_a_clear_difference_from_none() -> None:
     better = significance([0.9] * 30, [0.4] * 30)
-    assert better == {"difference": 0.5, "p": pytest.approx(0.0, abs=1e-4)}
+    assert better == {"difference": 0.5, "p": pytest.approx(0.0, abs=1e-4), "low": 0.5, "high": 0.5}
     assert better["p"] > 0
-    assert significance([0.4] * 30, [0.4] * 30) == {"difference": 0.0, "p": 1.0}
-    assert significance([], []) == {"difference": 0.0, "p": 1.0}
+    none = {"difference": 0.0, "p": 1.0, "low": 0.0, "high": 0.0}
+    assert significance([0.4] * 30, [0.4] * 30) == significance([], []) == none
+
+
+def test_the_interval_is_that_of_a_mean() -> None:
+    # Half of the queries gain 0.2, half lose nothing: mean 0.1, standard error 0.1 / sqrt(400) = 0.005.
+    found = significance([0.2, 0.0] * 200, [0.0] * 400)
+    assert found["low"] == pytest.approx(0.1 - 1.96 * 0.005, abs=1e-3)
+    assert found["high"] == pytest.approx(0.1 + 1.96 * 0.005, abs=1e-3)
 
 
 def test_significance_is_repeatable_and_symmetric() -> None:

@@ -15,7 +15,8 @@ from etalage.core.records import Document, Floats
 from opensearch.engine import Generation, InStock, Range, SearchEngine, Sort, Term
 from ranker.features import NAMES
 from ranker.rerank import Ranker
-from ranker.search import Answer, Ask, Searcher, by_score
+from ranker.scores import by_score
+from ranker.search import Answer, Ask, Searcher
 
 Make = Callable[..., Document]
 Serve = Callable[..., Generation]
@@ -59,7 +60,17 @@ def test_every_stage_is_timed(searcher: Searcher) -> None:
 
 def test_the_answer_as_plain_values(searcher: Searcher) -> None:
     plain = searcher.search(Ask("red shoe", size=1)).as_dict()
-    assert set(plain) == {"total", "hits", "facets", "understood", "degraded", "took_ms", "timings"}
+    assert set(plain) == {
+        "total",
+        "hits",
+        "facets",
+        "understood",
+        "rules",
+        "redirect",
+        "degraded",
+        "took_ms",
+        "timings",
+    }
     assert [hit["id"] for hit in plain["hits"]] == ["red"]
     assert plain["facets"]["brand"] == [
         {"value": "Acme", "count": 2},

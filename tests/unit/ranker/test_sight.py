@@ -69,7 +69,9 @@ def test_an_alignment_leads_there_and_a_new_one_is_noticed(tmp_path: Path) -> No
     np.testing.assert_allclose(sight.vector(OTHER, TEXT), [0, 1], atol=1e-6)
 
 
-def test_one_of_other_pictures_is_refused_and_searched_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_of_other_pictures_is_refused_and_searched_without(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     align(tmp_path, [[0, 0], [3, 4], [0, 0]], image="i3")
     sight = Sight({}, tmp_path)
     with pytest.raises(FingerprintMismatch):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.text import stems, token_id
-from opensearch.engine import Generation, Range, SearchEngine
+from opensearch.engine import Generation, Lacks, Range, SearchEngine
 from opensearch.engine import Shop as ShopQuery
 from ranker import census
 from ranker.evaluate import Evaluator
@@ -23,6 +23,7 @@ from ranker.synonyms import Synonyms
 from ranker.training import dataset
 from ranker.training.judgments import Judgments
 from ranker.understanding import ALL, NONE, REWORDED, Understanding
+from ranker.vocabulary import Vocabulary
 
 from .vocabularies import vocabulary
 
@@ -35,10 +36,10 @@ SYNONYMS = Synonyms.parse(["monitor, screen"])
 def test_the_steps_work_together() -> None:
     query = understand("Acme headphnes without cable under 50", SHOP, SYNONYMS, steps=STEPS)
     assert query.text == "Acme headphones"
-    assert query.filters == (Range("price", None, 5000, open_high=True),)
+    assert query.filters == (Range("price", None, 5000, open_high=True), Lacks("cable"))
     assert [step.as_dict() for step in query.steps] == [
         {"step": "price", "from": "under 50", "to": "price:..5000 EUR"},
-        {"step": "without", "from": "without cable", "to": ""},
+        {"step": "without", "from": "without cable", "to": "without:cable"},
         {"step": "spelling", "from": "headphnes", "to": "headphones"},
         {"step": "brand", "from": "acme", "to": "Acme"},
         {"step": "category", "from": "headphones", "to": "Headphones"},
@@ -79,8 +80,29 @@ def test_each_step_is_refused_by_its_name(step: str, typed: str) -> None:
     assert told not in [one.step for one in understand(typed, SHOP, SYNONYMS, steps=STEPS - {step}).steps]
 
 
+def test_what_is_not_wanted_may_have_a_slip() -> None:
+    query = understand("monitor without microphnoe", SHOP, steps=STEPS)
+    assert (query.text, query.filters) == ("monitor", (Lacks("microphone"),))
+    assert [step.step for step in query.steps if step.step != "category"] == ["spelling", "without"]
+
+
+def test_what_titles_say_that_they_lack_is_told_once() -> None:
+    counted = census.Census()
+    counted.add([{"title": title} for title in ["headphones without cable"] * 2 + ["usb cable"] * 9])
+    shop = Vocabulary(counted.facts(), counted.words(), counted.pairs(), counted.values())
+    query = understand("headphnes without cable", shop, steps=STEPS)
+    assert (query.text, query.filters) == ("headphones without cable", (Lacks("cable"),))
+    assert [step.step for step in query.steps] == ["without", "spelling"]
+
+
 def test_a_query_is_not_negated_away() -> None:
     assert understand("without cable", SHOP, steps=STEPS).text == "without cable"
+
+
+def test_the_end_of_a_long_query_still_bounds_the_price() -> None:
+    query = understand(" ".join(["lamp"] * (MAX_TERMS + 5)) + " under 50 euros", SHOP, steps=STEPS)
+    assert query.filters == (Range("price", None, 5000, open_high=True),)
+    assert query.text.split() == ["lamp"] * MAX_TERMS
 
 
 def test_long_queries_stay_short() -> None:
@@ -128,7 +150,10 @@ def test_corrections_find_what_was_meant(clever: Searcher) -> None:
 
 def test_a_doubtful_correction_is_asked_about(clever: Searcher) -> None:
     # A single product has the word.
-    assert told(clever, Ask("lether")) == ([], [("did_you_mean", "lether", "leather")])
+    assert told(clever, Ask("lether")) == (
+        [],
+        [("did_you_mean", "lether", "leather"), ("unmatched", "lether", "")],
+    )
 
 
 def test_a_bound_of_the_price_is_a_filter(clever: Searcher) -> None:
@@ -146,7 +171,25 @@ def test_a_filter_of_its_own_is_given_up_where_nothing_matches(clever: Searcher)
     # A filter that somebody set stays, and so does the query's where giving it up would not help.
     assert told(clever, Ask("leather boot under 30", filters=(Range("price", None, 8000),)))[0] == []
     _, steps = told(clever, Ask("zzz under 30"))
-    assert [step for step, _, _ in steps] == ["price"]
+    assert [step for step, _, _ in steps] == ["price", "unmatched"]
+
+
+def test_what_is_not_wanted_is_left_out(clever: Searcher) -> None:
+    wanted, every = clever.search(Ask("shoe without leather")), clever.search(Ask("shoe"))
+    assert "boot" in {hit.id for hit in every.hits} and {hit.id for hit in wanted.hits} <= {
+        hit.id for hit in every.hits
+    }
+    assert "boot" not in {hit.id for hit in wanted.hits}
+    assert "boot" in {hit.id for hit in clever.search(Ask("shoe without leather", understand=False)).hits}
+    # All boots are of leather: what was given up is told.
+    found, steps = told(clever, Ask("boot without leather"))
+    assert found == ["boot"] and ("relaxed", "without:leather", "") in steps
+
+
+def test_words_that_no_product_has_are_told(clever: Searcher) -> None:
+    assert told(clever, Ask("zzz"))[1] == [("unmatched", "zzz", "")]
+    for ask in (Ask("zzz", understand=False), Ask("zzz shoe"), Ask("")):
+        assert "unmatched" not in [step for step, _, _ in told(clever, ask)[1]]
 
 
 def test_pages_past_the_end_relax_nothing(clever: Searcher) -> None:

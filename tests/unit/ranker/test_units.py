@@ -29,6 +29,10 @@ from ranker.units import quantities
         ("2 kg", {"kilo", "2kg", "2000g", "2000"}),
         ("20v drill", {"20", "v", "volt"}),
         ("60 watt bulb", {"w", "60w"}),
+        ("2x4x8 board", {"2", "4", "8"}),
+        ("12X12 tile", {"12"}),
+        ("1920×1080", {"1920", "1080"}),
+        ("0.75x48 dowel", {"0.75", "48"}),
     ],
 )
 def test_other_ways(typed: str, others: set[str]) -> None:
@@ -53,6 +57,10 @@ def test_other_ways(typed: str, others: set[str]) -> None:
         "2021/12/31",
         "1 11/2 in",
         "5 kilometres",
+        "8x zoom",
+        "mx4x8",
+        "2x4x8x16",
+        "4x4-b",
     ],
 )
 def test_no_quantity(typed: str) -> None:

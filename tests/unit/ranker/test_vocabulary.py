@@ -44,6 +44,21 @@ def test_a_census_counts_documents() -> None:
     assert "1" not in shop.values
 
 
+def test_attributes_that_only_mention_colours_name_none() -> None:
+    counted = Census()
+    attributes = {
+        "Product_Colour": ["Mint"],
+        "colour name": ["Pale Rose"],
+        "Farbe": ["Blau"],
+        "颜色": ["玫瑰金"],
+        "colour all in one functions": ["print"],
+        "print technology, colour pages": ["Laser"],
+    }
+    counted.add([{"title": "Printer", "attributes": attributes}])
+    named = {value.name for value in counted.values().values() if value.kind == "colour"}
+    assert named == {"Mint", "Pale Rose", "Blau", "玫瑰金"}
+
+
 def test_a_file_holds_it_all(path: Path) -> None:
     read, shop = vocabulary.load(path), made()
     assert read._words == shop._words and read.values == shop.values

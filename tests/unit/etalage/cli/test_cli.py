@@ -46,13 +46,18 @@ def test_search_for_people_is_a_table(etalage: Run, shop: Path) -> None:
     assert result.code == 0
     told = result.stdout.decode()
     assert "blue lamp" in told and "BM25" in told and "3 found in" in told and "lexical" in told
+    assert "Matches “blue lamp” in the title" in told and "  fused = " in told
+    plain = etalage("search", "blue lamp", "--language", "de", home=shop).stdout.decode()
+    assert "Enthält „blue lamp“ im Titel" in plain and "  fused = " not in plain
 
 
 def test_search_says_what_it_searched_for(etalage: Run, shop: Path) -> None:
     told = etalage("search", "lamp under 12", home=shop).stdout.decode()
     assert "searched for: lamp (under 12 → price:..1200; nothing matched under price:..1200)" in " ".join(told.split())
-    assert "searched for" not in etalage("search", "lamp", home=shop).stdout.decode()
-    assert "searched for" not in etalage("search", "lamp under 12", "--no-understand", home=shop).stdout.decode()
+    assert "searched for:" not in etalage("search", "lamp", home=shop).stdout.decode()
+    assert "searched for:" not in etalage("search", "lamp under 12", "--no-understand", home=shop).stdout.decode()
+    told = etalage("search", "zzz", home=shop).stdout.decode()
+    assert "no product has the words zzz; the nearest in meaning:" in " ".join(told.split())
     answer = etalage("search", "red under 6 eur", "--json", home=shop).document
     assert [hit["id"] for hit in answer["hits"]] == ["c"] and answer["understood"][0]["step"] == "price"
 

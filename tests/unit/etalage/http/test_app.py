@@ -91,6 +91,20 @@ def test_explain_adds_features_and_families(client: TestClient) -> None:
     assert "features" not in client.get("/v1/search", params={"q": "red shoe"}).json()["hits"][0]["parts"]
 
 
+def test_hits_say_why_in_the_shoppers_language(client: TestClient) -> None:
+    german = {"accept-language": "de-CH,de;q=0.9"}
+
+    def why(answer: Any) -> str:
+        return str(answer.json()["hits"][0]["parts"]["why"])
+
+    asked = {"q": "red shoe"}
+    assert why(client.get("/v1/search", params=asked)).startswith("Matches “red shoe” in the title")
+    assert why(client.get("/v1/search", params=asked, headers=german)).startswith("Enthält")
+    assert why(client.get("/v1/search", params=asked | {"language": "fr"}, headers=german)).startswith("Contient")
+    assert why(client.post("/v1/search", json=asked, headers=german)).startswith("Enthält")
+    assert why(client.post("/v1/search", json=asked | {"language": "es"}, headers=german)).startswith("Contiene")
+
+
 def test_an_image_vector_finds_the_nearest(client: TestClient) -> None:
     assert ids(client.post("/v1/search", json={"image_vector": [1.0, 0.5, 0.5], "size": 1})) == ["p5"]
 

@@ -84,4 +84,4 @@ def test_an_unknown_choice_is_refused(shop: TestClient) -> None:
 
 
 def test_a_home_without_a_vocabulary_searches_as_typed(client: TestClient, tmp_path: Path) -> None:
-    assert found(client, q="godos")[1] == []
+    assert found(client, q="godos")[1] == [{"step": "unmatched", "from": "godos", "to": ""}]

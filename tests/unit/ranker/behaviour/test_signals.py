@@ -18,14 +18,16 @@ from etalage.demo import shoppers
 from etalage.demo.judgments import Query
 from etalage.demo.queries import make_queries
 from etalage.demo.shop import Shop, make_shop
-from ranker.behaviour import sightings, signals
+from ranker.behaviour import rates, sightings, signals
 from ranker.behaviour.signals import Numbers, Policy, compute
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 Event = dict[str, Any]
 
 
-def event(action: str, client: str, product: str, place: int | None = 1, day: float = 0.0, query: str = "shoe") -> Event:
+def event(
+    action: str, client: str, product: str, place: int | None = 1, day: float = 0.0, query: str = "shoe"
+) -> Event:
     attributes: dict[str, Any] = {"object": {"object_id": product}}
     attributes |= {} if place is None else {"position": {"ordinal": place}}
     at = (START + timedelta(days=day)).isoformat()
@@ -57,7 +59,7 @@ def test_three_events() -> None:
 
 
 def test_clicks_are_compared_with_those_of_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "STRONGEST", 1.0)
+    monkeypatch.setattr(rates, "STRONGEST", 1.0)
     log = seen("a", 1, 4, 3) + seen("b", 1, 4, 1, start=10) + seen("b", 2, 4, 1, start=20) + seen("c", 2, 4, 0)
     found = compute(log, [])
     # 4 of 8 are clicked at the first place, 1 of 8 at the second: expected are 2 of a, 2.5 of b, half of c; on average 5 of 16.
@@ -70,10 +72,10 @@ def test_the_prior_is_as_strong_as_products_are_alike() -> None:
     found = compute(seen("a", 1, 100, 60) + seen("b", 1, 100, 20, start=200), [])
     # 40 clicks expected of each, 24 their variance by chance: ((20² - 24) + (20² - 24)) / (40² + 40²) is what they differ beyond.
     assert found.click_prior == pytest.approx(1600 / 376)
-    rates = [0.4 * (clicks + 1600 / 376) / (40 + 1600 / 376) for clicks in (60, 20)]
-    assert [found.numbers[id].click_rate for id in "ab"] == pytest.approx(rates, rel=5e-3)
+    drawn = [0.4 * (clicks + 1600 / 376) / (40 + 1600 / 376) for clicks in (60, 20)]
+    assert [found.numbers[id].click_rate for id in "ab"] == pytest.approx(drawn, rel=5e-3)
     alike = compute(seen("a", 1, 100, 40) + seen("b", 1, 100, 40, start=200), [])
-    assert alike.click_prior == signals.STRONGEST and alike.numbers["a"].click_rate == 0.4
+    assert alike.click_prior == rates.STRONGEST and alike.numbers["a"].click_rate == 0.4
 
 
 def test_a_product_seen_once_stays_near_the_mean_and_one_not_seen_is_unknown() -> None:

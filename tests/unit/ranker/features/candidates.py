@@ -24,6 +24,7 @@ def retrieved(
     cosines: Sequence[float] | None = None,
     near: Sequence[bool] | None = None,
     looks: Sequence[float] | None = None,
+    associated: Sequence[float] | None = None,
 ) -> Retrieved:
     """Candidates of a query. `bm25` holds one row per candidate in the order of `fields.TEXT` (shorter rows are filled
     with zeros); a cosine of NaN stands for a product without a vector."""
@@ -47,7 +48,8 @@ def retrieved(
         spec=IndexSpec("m", "f", 2),
     )
     seen = np.array([0] * size if looks is None else looks, np.float32)
-    return fuse_candidates(understand(query), found, np.nan_to_num(given), seen)
+    clicked = np.array([0] * size if associated is None else associated, np.float32)
+    return fuse_candidates(understand(query), found, np.nan_to_num(given), seen, clicked)
 
 
 def column(found: Retrieved, name: str) -> list[float]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from .candidates import column, retrieved, titles
@@ -26,3 +30,16 @@ def test_a_rate_of_zero_is_a_small_one() -> None:
 
 def test_without_behaviour_nothing_is_said() -> None:
     assert column(retrieved("x", titles("a", "b")), "click_rate") == [0, 0]
+
+
+def test_associations_are_thirds_of_logarithms_and_bounded() -> None:
+    found = retrieved("x", titles("a", "b", "c"), associated=[1.5, 0, -9])
+    assert column(found, "association") == pytest.approx([0.5, 0, -1])
+
+
+def test_what_is_like_the_clicked_is_near_it() -> None:
+    found = retrieved("x", titles("a", "b", "c"), cosines=[1, 1, math.nan], associated=[1, -1, 2])
+    rows = np.array([[127, 0], [0, 127], [0, 0]], np.int8)
+    found = replace(found, candidates=replace(found.candidates, vectors=rows))
+    assert column(found, "associated_likeness") == pytest.approx([1, 0, 0], abs=1e-6)
+    assert column(retrieved("x", titles("a", "b")), "associated_likeness") == [0, 0]

@@ -44,7 +44,9 @@ def test_other_words_of_the_best() -> None:
 
 def test_the_price_of_the_best() -> None:
     dear = round(100 * math.e)
-    found = retrieved("x", [{"title": "a", "price": 99}, {"title": "b", "price": 99}, {"title": "c", "price": dear}, {"title": "d"}])
+    found = retrieved(
+        "x", [{"title": "a", "price": 99}, {"title": "b", "price": 99}, {"title": "c", "price": dear}, {"title": "d"}]
+    )
     gap = (math.log1p(dear) - math.log1p(99)) / 3
     assert column(found, "price_of_best") == pytest.approx([0, 0, gap, 0], abs=1e-6)
 

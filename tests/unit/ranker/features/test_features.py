@@ -19,7 +19,7 @@ from ranker.features.base import ratio, reciprocal, relative, standardized
 
 from .candidates import column, retrieved, titles
 
-FAMILIES = ("lexical", "semantic", "looks", "overlap", "proximity", "shape", "consensus", "product", "behaviour")
+FAMILIES = ("lexical", "semantic", "looks", "overlap", "proximity", "shape", "consensus", "product", "behaviour", "shopper")
 
 
 # the contract

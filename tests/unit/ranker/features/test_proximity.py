@@ -51,7 +51,8 @@ def test_a_number_before_its_unit() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["title_span", "title_run", "title_pairs", "title_last", "title_lead", "missing_rare", "missing_words", "measured"]
+    "name",
+    ["title_span", "title_run", "title_pairs", "title_last", "title_lead", "missing_rare", "missing_words", "measured"],
 )
 def test_a_query_without_words_matches_nothing(name: str) -> None:
     assert column(retrieved("!", titles("red sock")), name) == [0]

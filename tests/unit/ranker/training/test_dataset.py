@@ -35,7 +35,7 @@ def group(query: str) -> Group:
 
 
 def test_blind_takes_pictures_and_behaviour_away_and_nothing_else() -> None:
-    columns = [number for number, feature in enumerate(features.FEATURES) if feature.family in ("looks", "behaviour")]
+    columns = [number for number, feature in enumerate(features.FEATURES) if feature.family in ("looks", "behaviour", "shopper")]
     seen = replace(group("red shoe"), features=np.arange(2 * len(NAMES), dtype=np.float32).reshape(2, -1) + 1)
     unseen = dataset.blind(seen)
     assert not unseen.features[:, columns].any()

@@ -46,12 +46,40 @@ def test_the_int8_model_orders_alike(groups: Groups, hidden: int) -> None:
     model, figures = export.export(fitted, recorded)
     assert set(figures) == {"form", "max_abs_fp32", "rank_int8", "ndcg_fp32", "ndcg_int8", "forms"}
     assert set(figures["forms"]) == {"fp32", "dynamic", "static", "weights"}
-    assert all(set(one) == {"bytes", "rank", "ndcg", "us"} for one in figures["forms"].values())
-    assert figures["rank_int8"] == pytest.approx(max(figures["forms"][name]["rank"] for name in ("dynamic", "static", "weights")), abs=1e-5)
+    assert all(set(one) == {"bytes", "rank", "ndcg", "loss", "us", "us_1000"} for one in figures["forms"].values())
+    assert figures["rank_int8"] == pytest.approx(
+        max(figures["forms"][name]["rank"] for name in ("dynamic", "static", "weights")), abs=1e-5
+    )
     assert figures["max_abs_fp32"] <= 1e-3 and figures["rank_int8"] >= 0.98
     assert figures["ndcg_fp32"] == pytest.approx(fit.mean_ndcg(recorded, fitted.score), abs=1e-5)
     scores = onnx.run(onnx.session(model), {"features": matrix(20)})[0].reshape(-1)
     assert onnx.rank_correlation(scores, fitted.score(matrix(20))) > 0.95
+
+
+def test_smaller_networks_are_measured_and_never_served(groups: Groups) -> None:
+    fitted = untrained(Recipe(8, 0.0))
+    figures = export.export(fitted, groups(3), groups(5, seed=1), pruned=True)[1]
+    assert figures["form"] in export.INT8
+    forms = figures["forms"]
+    for kind in ("weights at zero", "units", "features"):
+        assert {f"50% of the {kind}", f"50% of the {kind}, int8 weights"} < set(forms)
+    for kind in ("units", "features"):
+        assert forms[f"50% of the {kind}"]["bytes"] < forms["50% of the weights at zero"]["bytes"]
+    assert all(one["loss"] == pytest.approx(forms["fp32"]["ndcg"] - one["ndcg"], abs=2e-6) for one in forms.values())
+    linear = export.export(untrained(Recipe(0, 0.0)), groups(3), pruned=True)[1]
+    assert set(linear["forms"]) == {"fp32", *export.INT8}
+
+
+def test_int8_may_lose_what_few_queries_cannot_tell(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted, given = untrained(Recipe(4, 0.0)), export._figures
+
+    def lossy(path: Any, *others: Any) -> dict[str, float]:
+        return given(path, *others) | {"ndcg": 0.5 if path.name == "fp32.onnx" else 0.495}
+
+    monkeypatch.setattr(export, "_figures", lossy)
+    export.export(fitted, groups(20))
+    with pytest.raises(ModelError, match=r"ndcg_fp32 0\.5, ndcg_int8 0\.495"):
+        export.export(fitted, groups(60))
 
 
 def test_a_model_that_scores_otherwise_does_not_leave(groups: Groups) -> None:

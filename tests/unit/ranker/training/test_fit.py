@@ -139,7 +139,6 @@ def test_when_time_is_over_the_first_recipe_is_kept(groups: Groups) -> None:
 
 def test_going_on_from_weights_keeps_what_they_know(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
     warm = fit.WARM[0]
-    monkeypatch.setattr(fit, "RECIPES", ())
     monkeypatch.setattr(fit, "WARM", (warm,))
     monkeypatch.setattr(fit, "_EPOCHS", 2)
     knowing = untrained(warm, **{"linear.bias": 0.0})
@@ -147,9 +146,41 @@ def test_going_on_from_weights_keeps_what_they_know(groups: Groups, monkeypatch:
     validation = groups(5, seed=1)
     # Judged by the very scores of those weights.
     judged = [replace(one, ratings=_best(one, knowing.score(one.features))) for one in validation]
-    found = fit.fit(groups(5), judged, start=start)
+    found = fit.fit(groups(5), judged, start=start, recipes=())
     assert (found.recipe, found.validation) == (warm, 1.0)
     np.testing.assert_allclose(found.score(matrix(9)), knowing.score(matrix(9)), atol=1e-5)
+
+
+def test_few_queries_all_train_as_long_as_the_recipe_says(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "STEADY", replace(fit.STEADY, epochs=15, rate=3e-2))
+    knowing = untrained(Recipe(4, 0.0))
+    start = {name: tensor.numpy() for name, tensor in knowing.module.state_dict().items()}
+    # What validation tells is learnt too: the training queries alone say the contrary.
+    contrary = [replace(one, gains=1 - one.gains) for one in groups(4)]
+    validation = groups(60, seed=1)
+    found = fit.fit(contrary, validation, start=start)
+    assert found.recipe == replace(fit.STEADY, hidden=4)
+    assert found.validation == pytest.approx(fit.mean_ndcg(validation, found.score))
+    assert found.validation > fit.mean_ndcg(validation, knowing.score) + 0.1
+    monkeypatch.setattr(fit, "FEW", 10)
+    assert fit.fit(contrary, groups(6, seed=1), start=start, recipes=SMALL).recipe.epochs == 0
+
+
+def test_training_begins_and_ends_nearer_to_the_hybrid_order(groups: Groups) -> None:
+    knowing = untrained(Recipe(4, 0.0))
+    start = {name: tensor.numpy() for name, tensor in knowing.module.state_dict().items()}
+    idle = Recipe(4, 0.0, 0.0, 1e-12, warm=True, begin=0.5, epochs=1, keep=0.5)
+    found = fit.fit_one(idle, groups(3), groups(3), minutes=1, start=start)
+    np.testing.assert_allclose(added(found, matrix(9)), added(knowing, matrix(9)) * 0.25, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "lambdaloss", "listmle"])
+def test_every_loss_learns(groups: Groups, loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "_EPOCHS", 15)
+    recipe, others = replace(SMALL[0], loss=loss), groups(20, size=12, seed=2)
+    found = fit.fit(groups(60, size=12), groups(10, size=12, seed=1), recipes=(recipe,))
+    assert fit.mean_ndcg(others, found.score) > fit.mean_ndcg(others, lambda rows: rows[:, FUSED]) + 0.1
+    assert loss in str(found.recipe)
 
 
 def _best(group: Group, scores: Floats) -> dict[str, float]:

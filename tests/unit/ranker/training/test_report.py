@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from etalage.core import artifact, onnx
+from etalage.core import artifact
 from etalage.core.artifact import Artifact, query_hash
 from etalage.core.encoders import adapter as serving
 from etalage.core.encoders.adapter import AdapterManifest
 from etalage.core.encoders.hashing import HashingEncoder
-from etalage.core.errors import ConfigError, ModelError
+from etalage.core.errors import ModelError
 from etalage.core.records import Document, Floats
 from opensearch.engine import Generation, SearchEngine
 from ranker.adapt import Adaptation
 from ranker.features import NAMES, contract_hash
 from ranker.rerank import STARTER, Ranker
-from ranker.training import adapter, dataset, fit, report
+from ranker.training import adapter, dataset, fit, report, trees
 from ranker.training.dataset import Group
 from ranker.training.fit import Recipe
 from ranker.training.judgments import Judgments, Qrels
@@ -45,7 +45,9 @@ def quick(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
     """One small recipe of few steps."""
     monkeypatch.setattr(fit, "RECIPES", (Recipe(4, 1e-2, rate=3e-2),))
     monkeypatch.setattr(fit, "WARM", (replace(fit.WARM[0], rate=3e-4),))
+    monkeypatch.setattr(fit, "STEADY", replace(fit.STEADY, epochs=2))
     monkeypatch.setattr(fit, "_EPOCHS", 5)
+    monkeypatch.setattr(trees, "TRIALS", 1)
 
 
 def by_fused(matrix: Floats) -> Floats:
@@ -59,7 +61,7 @@ def test_arms_by_hand() -> None:
     gains = np.array([0, 1, 0], np.float32)
     lexical, fused = np.array([3, 2, 1], np.float32), np.array([2, 3, 1], np.float32)
     group = Group("q", ["a", "b", "c"], rows, gains, lexical, fused, {"b": 1.0})
-    arms = report.compare([group], [group], [group], by_fused, Plan())
+    arms = report.compare([group], by_fused, trees.fit([group], [group]), Plan())
     second = pytest.approx([1 / math.log2(3)])
     assert (arms["bm25"], arms["hybrid"], arms["ranked"], arms["oracle"]) == (second, [1.0], second, [1.0])
     assert list(arms) == ["random", "bm25", "hybrid", "ranked", "oracle", "lightgbm"]
@@ -68,34 +70,17 @@ def test_arms_by_hand() -> None:
 
 def test_the_random_arm_depends_on_the_seed_alone(groups: Groups) -> None:
     test = groups(10)
-    first, again, other = (report.compare(test, test, test, by_fused, Plan(seed=seed))["random"] for seed in (1, 1, 2))
+    first, again, other = (report.compare(test, by_fused, None, Plan(seed=seed))["random"] for seed in (1, 1, 2))
     assert first == again != other
-
-
-def test_trees_learn_on_the_same_rows(groups: Groups) -> None:
-    arms = report.compare(groups(60), groups(20, seed=1), groups(20, seed=2), by_fused, Plan())
-    assert np.mean(arms["lightgbm"]) > 0.9 > np.mean(arms["hybrid"])
-
-
-def test_without_lightgbm_its_arm_is_left_out(groups: Groups, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = onnx.extra
-
-    def extra(name: str) -> object:
-        if name == "lightgbm":
-            raise ConfigError("lightgbm is not installed")
-        return given(name)
-
-    monkeypatch.setattr(onnx, "extra", extra)
-    assert "lightgbm" not in report.compare(groups(2), groups(2), groups(2), by_fused, Plan())
 
 
 def test_the_model_before_is_compared_on_queries_it_has_not_seen(groups: Groups, linear: Linear) -> None:
     test = groups(4)
     before = Ranker(linear({"title_coverage": 1.0}, queries=["something else"]))
-    arms = report.compare(test, test, test, by_fused, Plan(before=before))
+    arms = report.compare(test, by_fused, None, Plan(before=before))
     assert arms["before"] == [1.0] * 4
     seen = Ranker(linear({"title_coverage": 1.0}, queries=["Query  2"]))
-    assert "before" not in report.compare(test, test, test, by_fused, Plan(before=seen))
+    assert "before" not in report.compare(test, by_fused, None, Plan(before=seen))
 
 
 # fitting and reporting
@@ -108,7 +93,9 @@ def test_an_artifact_and_its_figures(groups: Groups) -> None:
     for arm in ("bm25", "hybrid"):
         difference = figures["significance"][f"ranked - {arm}"]["difference"]
         assert difference == pytest.approx(figures["test"]["ranked"] - figures["test"][arm], abs=2e-4)
-    assert figures["recipe"] == {"hidden": 4, "decay": 1e-2, "dropout": 0.1, "warm": False}
+    assert figures["recipe"] == {"hidden": 4, "decay": 1e-2, "dropout": 0.1, "warm": False, "loss": "softmax"}
+    assert figures["lightgbm"] == {"settings": dict(trees.FIRST), "tried": 1}
+    assert {"fp32", "weights", "50% of the units", "50% of the units, int8 weights"} < set(figures["parity"]["forms"])
     assert figures["parity"]["rank_int8"] >= 0.98 and 0 <= figures["validation"] <= 1
 
     manifest = made.manifest
@@ -127,9 +114,19 @@ def test_going_on_from_the_starter(groups: Groups, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(fit, "RECIPES", ())
     start = fit.starting_weights(artifact.load(STARTER))
     assert start is not None
-    made, figures = report.fitted(groups(60), Plan())
-    assert figures["recipe"]["warm"] is True and figures["recipe"]["hidden"] == len(start["hidden.0.bias"])
+    made, figures = report.fitted(groups(60), Plan(recipes=()))
+    assert (
+        figures["recipe"]["warm"] is True
+        and figures["validation"] is not None
+        and figures["recipe"]["hidden"] == len(start["hidden.0.bias"])
+    )
     assert fit.starting_weights(made) is not None
+
+
+def test_few_queries_all_train_from_the_starter(groups: Groups) -> None:
+    made, figures = report.fitted(groups(25), Plan())
+    assert figures["recipe"]["warm"] is True and figures["validation"] is None
+    assert len(made.manifest.queries) == 20
 
 
 def test_without_trust_the_model_is_the_hybrid_order_and_keeps_its_weights(groups: Groups) -> None:

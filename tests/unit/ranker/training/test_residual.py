@@ -46,7 +46,9 @@ def test_what_vectors_find_by_hand() -> None:
 
 
 def test_hard_negatives_are_the_nearest() -> None:
-    rows = residual._nearest(np.array([[0.1, 0.9, 0.2]], np.float32), Products(list("abc"), np.eye(3, dtype=np.float32)), 2)
+    rows = residual.nearest(
+        np.array([[0.1, 0.9, 0.2]], np.float32), Products(list("abc"), np.eye(3, dtype=np.float32)), 2
+    )
     assert rows == [[1, 2]]
 
 
@@ -89,6 +91,4 @@ def test_the_network_computes_the_same() -> None:
     made = Residual(weights, weights[0].copy())
     vectors = unit(random.standard_normal((4, DIM)))
     with torch.no_grad():
-        np.testing.assert_allclose(
-            residual.network(made)(torch.from_numpy(vectors)).numpy(), made(vectors), atol=1e-5
-        )
+        np.testing.assert_allclose(residual.network(made)(torch.from_numpy(vectors)).numpy(), made(vectors), atol=1e-5)

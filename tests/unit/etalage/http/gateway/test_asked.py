@@ -151,6 +151,7 @@ def test_options_of_ours() -> None:
     assert read({"ext": {"etalage": given}}).options == Options(
         "mine", "u-1", "s@1", explain=True, collapse="brand", query="red", given=True
     )
+    assert read({"ext": {"etalage": {"language": "de-CH"}}}).options.language == "de-CH"
     assert read({"ext": {"etalage": {"rank": False}}}).options.rank == "off"
     assert read({"ext": {"etalage": {"rank": True, "collapse": True}}}).options.collapse == "variant_group"
     for given, wanted in (("on", True), ("off", False), (True, True), (False, False)):

@@ -107,7 +107,7 @@ def test_browsing_orders_by_popularity(gateway: Gateway, engine: RecordingEngine
     assert body["sort"] == [{"_score": "desc"}, {"id": "asc"}]
     assert all("sort" not in hit for hit in answered.hits) and "ext" not in answered.response
     told = search(gateway, {"ext": {"etalage": {}}}).response["ext"]["etalage"]
-    assert told == {"rank": "browse", "degraded": []}
+    assert told == {"rank": "browse", "degraded": [], "rules": [], "redirect": None}
 
 
 # passed
@@ -126,7 +126,7 @@ def test_what_passes_is_sent_as_it_is_but_for_internal_fields(gateway: Gateway, 
 def test_who_sends_options_hears_why_it_is_not_ranked(gateway: Gateway) -> None:
     body = {"query": MATCH, "sort": ["price"], "ext": {"etalage": {"user": "u"}}}
     told = search(gateway, body).response["ext"]["etalage"]
-    assert told == {"rank": False, "degraded": [], "reason": "the request has [sort]"}
+    assert (told["rank"], told["degraded"], told["reason"]) == (False, [], "the request has [sort]")
     assert "ext" not in search(gateway, {"query": MATCH, "ext": {"etalage": {"rank": "off"}}}).response
 
 

@@ -138,6 +138,16 @@ def test_an_explanation_lists_the_parts_that_are_numbers() -> None:
     assert told["value"] == 0.9 and [one["value"] for one in told["details"]] == [0.5, 1]
 
 
+def test_an_explanation_lists_what_features_add() -> None:
+    parts = {"baseline": 0.5, "contributions": [{"feature": "bm25", "value": 1.0, "contribution": 0.25}], "why": "x"}
+    response = reply.ranked(read({"explain": True}), answered(1, [Hit("p", 0.7, "red", parts)]), None, "starter", 1)
+    details = response["hits"]["hits"][0]["_explanation"]["details"]
+    assert [(one["value"], one["description"]) for one in details] == [
+        (0.5, "baseline of the product"),
+        (0.25, "added by bm25, which is 1.0"),
+    ]
+
+
 def test_ext_is_added_to_what_is_there() -> None:
     response: dict[str, Any] = {"ext": {"other": 1}}
     reply.with_ext(response, "ubi", {"query_id": "q"})
