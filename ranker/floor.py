@@ -8,6 +8,7 @@ meaning that texts without a common word could share.
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -41,19 +42,27 @@ class Floor:
     def __init__(self, encoder: Encoder, adaptation: Adaptation | None = None) -> None:
         self._encoder, self._adaptation = encoder, adaptation
         self._known: dict[str, float] = {}
+        self._lock = Lock()
 
     def now(self) -> float | None:
-        """The least cosine; None where encoder or adapter cannot be used, or the encoder hashes words."""
+        """The least cosine, without an adapter that cannot be used; None where the encoder cannot, or hashes words."""
         if isinstance(self._encoder, HashingEncoder):
             return None
-        try:
-            adaptation = self._adaptation
-            used = None if adaptation is None else adaptation.current(self._encoder.fingerprint)
-            name = "" if used is None else used.manifest.name
-            if name not in self._known:
-                self._known[name] = measured(self._encoder, adaptation)
-        except ModelError:
-            return None
+        with self._lock:
+            try:
+                return self._measured(self._adaptation)
+            except ModelError:
+                pass
+            try:
+                return self._measured(None)
+            except ModelError:
+                return None
+
+    def _measured(self, adaptation: Adaptation | None) -> float:
+        used = None if adaptation is None else adaptation.current(self._encoder.fingerprint)
+        name = "" if used is None else used.manifest.name
+        if name not in self._known:
+            self._known[name] = measured(self._encoder, adaptation)
         return self._known[name]
 
 

@@ -73,7 +73,7 @@ def read(path: Path) -> tuple[Rule, ...]:
         raise ConfigError(
             f"the rules cannot be read ({error.strerror})", value=path, remedy="Correct ETALAGE_RULES."
         ) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"the rules are not valid TOML ({error})", value=path, remedy="Correct the file.") from None
     return parse(given, str(path))
 
@@ -162,6 +162,9 @@ def _moment(given: date | None, zone: tzinfo, *, last: bool) -> datetime | None:
         return None
     if isinstance(given, datetime):
         return given if given.tzinfo is not None else given.replace(tzinfo=zone)
+    if last and given == date.max:
+        # The day after is none that can be named.
+        return None
     return datetime.combine(given + timedelta(days=int(last)), time(), zone)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from etalage.core.encoders import Encoder
-from etalage.core.errors import ModelError, QueryError
+from etalage.core.errors import EngineTimeout, EngineUnavailable, ModelError, QueryError
 from etalage.core.records import Floats
 from opensearch import fields
 from opensearch.engine import Filter, Lists, Request, SearchEngine, Shop, Sort
@@ -167,7 +167,7 @@ class Searcher:
             FingerprintMismatch: the index was built with another encoder.
             EngineError: the engine failed.
         """
-        clock = Clock()
+        clock, recent = Clock(), check(ask.recent)
         degraded: list[str] = []
         query = self.understanding.read(ask.q, steps=_steps(ask))
         applied = self._applied(ask, query, degraded)
@@ -180,7 +180,8 @@ class Searcher:
         clock.lap("retrieve")
         size = len(retrieved.candidates.ids)
         ranked = 0 if alone or not (query.text or ask.image) else min(self.window, size)
-        retrieved = self._acquainted(ask, retrieved) if ranked else retrieved
+        if recent and ranked and not ask.image:
+            retrieved = self._acquainted(ask, retrieved, recent, degraded)
         head = retrieved if ranked == size else retrieved.first(ranked)
         matrix, scores = self._rank(ask, head, degraded, clock)
         shown = self._with_pinned(retrieved, request, applied, meaning)
@@ -262,15 +263,15 @@ class Searcher:
             lists=_lists(ask, query),
             vector_field=ask.image_field if ask.image else "vec_text",
             shop=placing.bringing(query, ask.shop, brought) if brought else ask.shop,
-            timeout=ask.left(),
             floor=self.floor.now() if self.floor is not None and meaning is not None and not ask.image else None,
+            timeout=ask.left(),
         )
 
     def _retrieve(self, ask: Ask, query: Query, request: Request, meaning: Meaning | None) -> Retrieved:
         words = None if meaning is None else meaning.words
         retrieved = retrieve.candidates(self.engine, self.index, query, request, self.sight, words, self.clicked)
         if ask.sort is not None and words is not None and not retrieved.candidates.total:
-            both = replace(request, lists=Lists.BOTH)
+            both = replace(request, lists=Lists.BOTH, timeout=ask.left())
             retrieved = retrieve.candidates(self.engine, self.index, query, both, self.sight, words, self.clicked)
         if self.encoder is not None:
             retrieve.verify(self.index, retrieved.candidates.spec, self.encoder)
@@ -289,12 +290,16 @@ class Searcher:
             retrieved, retrieve.candidates(self.engine, generation, query, missing, self.sight, words, self.clicked)
         )
 
-    def _acquainted(self, ask: Ask, retrieved: Retrieved) -> Retrieved:
-        """With what the shopper looked at lately."""
-        recent = check(ask.recent)
-        if not recent or ask.image:
+    def _acquainted(
+        self, ask: Ask, retrieved: Retrieved, recent: tuple[str, ...], degraded: list[str]
+    ) -> Retrieved:
+        """With what the shopper looked at lately, where the engine tells it in time."""
+        try:
+            return replace(retrieved, taste=taste(self.engine, retrieved.candidates.generation, recent, ask.left()))
+        except (EngineTimeout, EngineUnavailable) as error:
+            log.warning("searching without what was looked at: %s", error)
+            degraded.append("recent")
             return retrieved
-        return replace(retrieved, taste=taste(self.engine, retrieved.candidates.generation, recent, ask.left()))
 
     def _rank(
         self, ask: Ask, head: Retrieved, degraded: list[str], clock: Clock

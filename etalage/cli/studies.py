@@ -68,7 +68,7 @@ def _show_folds(found: Mapping[str, Any]) -> None:
     for where in ("full", "judged_only"):
         for pair, test in found[where]["significance"].items():
             out.print(f"{'all products' if where == 'full' else 'judged only'}, {pair}: {told(test)}")
-    out.print(f"{found['queries']} queries, each by the models of the {found['folds'] - 1} folds that it is not in")
+    out.print(f"{found['queries']} queries, each by models trained on the other {found['folds'] - 1} folds")
 
 
 def _show_ablation(found: Mapping[str, Any]) -> None:

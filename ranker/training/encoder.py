@@ -15,11 +15,14 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import numpy as np
+
 from etalage.core import artifact, onnx
 from etalage.core.encoders import Encoder, models, probes
 from etalage.core.encoders.manifest import TOKENIZER, Manifest
 from etalage.core.encoders.text import token_ids, tokenizer
 from etalage.core.errors import EngineError, ModelError
+from etalage.core.records import to_int8
 from opensearch.engine import Generation, SearchEngine
 from ranker import retrieve
 from ranker.training import adapter, dataset, residual, tuning
@@ -286,7 +289,8 @@ def _export(module: Any, base: Base, cache: Path, used: list[str], plan: Plan) -
 
 def _measure(encoder: Encoder, read: _Material) -> dict[str, Any]:
     """What the vectors of an encoder find for validation and test queries beside those of the index."""
-    products = Products(read.products.ids, encoder.encode(read.passages, kind="passage"))
+    rounded = to_int8(encoder.encode(read.passages, kind="passage")).astype(np.float32)
+    products = Products(read.products.ids, rounded / np.maximum(np.linalg.norm(rounded, axis=1, keepdims=True), 1e-9))
     figures: dict[str, Any] = {}
     for part, judged, asked in zip(("validation", "test"), read.judged[1:], read.asked[1:], strict=True):
         vectors = encoder.encode(asked, kind="query")

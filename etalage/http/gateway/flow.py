@@ -19,6 +19,7 @@ from opensearch.dsl import filters, gaps
 from opensearch.dsl.reading import Read
 from opensearch.engine import Filter, SearchEngine, Shop
 from ranker import placing, rerank
+from ranker.floor import Floor
 from ranker.merchandising import Said
 from ranker.placing import Applied
 from ranker.rerank import Ranker
@@ -52,6 +53,7 @@ class Gateway:
                 index,
                 mine.encoder,
                 mine.ranker,
+                floor=None if mine.encoder is None else Floor(mine.encoder),
                 understanding=mine.understanding.of(index),
                 window=mine.window,
                 neighbours=mine.neighbours,
@@ -138,7 +140,7 @@ async def search(gateway: Gateway, asked: Asked) -> Answered:
     if decided.kind == "rank":
         answered = await run_in_threadpool(_rank, gateway, asked, decided.read)
     else:
-        ruled = _ruled(gateway, asked, decided)
+        ruled = await run_in_threadpool(_ruled, gateway, asked, decided)
         shown = replace(asked, body=_without(asked.body, ruled.applied.hidden))
         answered = await (
             _browse(gateway, shown, ruled) if decided.kind == "browse" else _pass(gateway, shown, decided, ruled)

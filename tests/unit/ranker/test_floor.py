@@ -51,6 +51,14 @@ def test_without_an_encoder_that_works_there_is_none() -> None:
     assert Floor(Broken()).now() is None  # type: ignore[arg-type]
 
 
+def test_an_adapter_that_fails_is_done_without() -> None:
+    class Failing:
+        def current(self, fingerprint: str) -> None:
+            raise ModelError("it is damaged")
+
+    assert Floor(Two(), Failing()).now() == pytest.approx(2.0)  # type: ignore[arg-type]
+
+
 def test_hashed_words_have_none(encoder: HashingEncoder) -> None:
     assert Floor(encoder).now() is None
 

@@ -182,3 +182,16 @@ def test_a_file_that_is_broken_at_the_start_is_an_error(tmp_path: Path) -> None:
 def test_what_was_read_holds_for_searches() -> None:
     (found,) = parse({"rule": [rule(when={"query": ["Café au lait"]})]})
     assert found.when.holds(Said.of(["cafe AU lait"])) and not found.when.holds(Said.of(["cafe"]))
+
+
+def test_the_last_day_of_all_has_no_end(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text('[[rule]]\nwhen.every = true\nhide.ids = ["a"]\nuntil = 9999-12-31\n', encoding="utf-8")
+    assert [rule.active(datetime(9999, 12, 31, 23, tzinfo=UTC)) for rule in read(path)] == [True]
+
+
+def test_a_file_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text("a = " + "[" * 5000, encoding="utf-8")
+    with pytest.raises(ConfigError, match="TOML"):
+        read(path)

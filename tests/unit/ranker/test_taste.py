@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from etalage.core.errors import QueryError
+from etalage.core.errors import EngineTimeout, QueryError
+from opensearch.engine import Ids, Request, Sort
 from ranker.search import Ask, Searcher
 from ranker.taste import RECENT, check, taste
 
@@ -49,5 +51,19 @@ def test_a_search_is_ranked_with_what_was_looked_at(engine: Any, encoder: Any, s
     for recent in ((), tuple(ids)):
         searcher.search(Ask("red shoe", recent=recent))
     assert len(seen) == 2 and not np.array_equal(seen[0], seen[1])
-    with pytest.raises(QueryError):
-        searcher.search(Ask("red shoe", recent=("",)))
+    for ask in (Ask("red shoe"), Ask("red shoe", sort=Sort("price")), Ask(""), Ask("red shoe", start=500)):
+        with pytest.raises(QueryError):
+            searcher.search(replace(ask, recent=("",)))
+
+
+def test_an_engine_that_is_late_is_not_waited_for(searcher: Searcher, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, answer = searcher.search(Ask("red shoe")), engine.candidates
+
+    def late(index: str, request: Request) -> Any:
+        if any(isinstance(one, Ids) for one in request.filters):
+            raise EngineTimeout("it is late")
+        return answer(index, request)
+
+    monkeypatch.setattr(engine, "candidates", late)
+    found = searcher.search(Ask("red shoe", recent=("red",)))
+    assert found.degraded == ("recent",) and found.hits == plain.hits
