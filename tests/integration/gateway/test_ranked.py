@@ -50,7 +50,7 @@ def test_ext_says_what_was_done(door: Target) -> None:
     assert "ext" not in search(door, query=query, ext={"etalage": {"rank": "off"}})
     assert "ext" not in search(door, query=query, sort=["price"])
     passed = search(door, query=query, sort=["price"], ext={"etalage": {}})["ext"]["etalage"]
-    assert passed == {"rank": False, "degraded": [], "reason": "the request has [sort]"}
+    assert passed == {"rank": False, "degraded": [], "rules": [], "redirect": None, "reason": "the request has [sort]"}
     assert search(door, ext={"etalage": {}})["ext"]["etalage"]["rank"] == "browse"
     told = search(door, query=query, size=3, ext={"etalage": {"explain": True}, "ubi": {"query_id": "q1"}})["ext"]
     assert told["ubi"] == {"query_id": "q1"}
