@@ -12,7 +12,6 @@ import numpy.typing as npt
 from opensearch import fields
 from opensearch.engine import Candidates, Filter, Ids, Lists, Not, Request, SearchEngine, Shop, Term
 from ranker.merchandising import Narrowed, Rule, Said
-from ranker.query import Query
 from ranker.retrieve import Retrieved
 from ranker.rulefile import RuleFile
 from ranker.scores import Numbers
@@ -58,6 +57,11 @@ class Applied:
     def weighing(self) -> tuple[Rule, ...]:
         """Those that bury or boost."""
         return tuple(rule for rule in self.rules if rule.action in ("bury", "boost"))
+
+    @property
+    def burying(self) -> tuple[Rule, ...]:
+        """Those that bury."""
+        return tuple(rule for rule in self.rules if rule.action == "bury")
 
     @property
     def moves(self) -> bool:
@@ -131,23 +135,6 @@ def _single(body: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield name, value
 
 
-def bringing(query: Query, shop: Shop | None, ids: Iterable[str]) -> Shop:
-    """A source that also brings the products with these ids, with a score of 0, besides what the query or the shop's own one
-    matches; they count in totals and facets."""
-    theirs: Mapping[str, Any] = {"bool": {"should": [_match(name, query.lexical) for name in fields.TEXT]}}
-    if shop is not None:
-        theirs = shop.query
-        if shop.min_score is not None:
-            theirs = {"function_score": {"query": theirs, "min_score": shop.min_score}}
-    pinned = {"constant_score": {"filter": {"ids": {"values": list(ids)}}, "boost": 0}}
-    both = {"bool": {"should": [theirs, pinned], "minimum_should_match": 1}}
-    return replace(shop or Shop(both), query=both, min_score=None)
-
-
-def _match(name: str, text: str) -> dict[str, Any]:
-    return {"match": {fields.PATHS[name]: {"query": text, "boost": fields.TEXT[name]}}}
-
-
 def lacking(applied: Applied, found: Retrieved, request: Request) -> Request | None:
     """The request for pinned products that `request` did not bring yet, under the same filters; None when none is missing."""
     there = set(found.candidates.ids)
@@ -161,7 +148,8 @@ def lacking(applied: Applied, found: Retrieved, request: Request) -> Request | N
         filters=(*request.filters, *found.query.filters, Ids(missing)),
         facets=(),
         sort=None,
-        lists=Lists.LEXICAL,
+        lists=Lists.BOTH,
+        k=0,
         shop=None if request.shop is None else replace(request.shop, aggregations={}),
     )
 
@@ -193,16 +181,23 @@ def _rows_joined(first: Candidates, then: Candidates) -> Candidates:
 
 
 def places(
-    engine: SearchEngine, applied: Applied, found: Candidates, window: int, timeout: float | None = None
+    engine: SearchEngine,
+    applied: Applied,
+    found: Candidates,
+    window: int,
+    timeout: float | None = None,
+    *,
+    scored: bool = True,
 ) -> Places:
-    """Where the rules put candidates: pins wherever they are, what is buried or boosted among the first `window`."""
+    """Where the rules put candidates: pins wherever they are, what is buried or boosted among the first `window`; boosts do nothing
+    where nothing is `scored`."""
     if not applied.rules:
         return Places()
     rows = {one: row for row, one in enumerate(found.ids)}
     inside = dict(list(rows.items())[:window])
     told: dict[int, list[str]] = {rows[one]: [name] for one, name in applied.pins.items() if one in rows}
     pinned, factors, buried = tuple(told), dict[int, float](), set[int]()
-    for rule in applied.weighing:
+    for rule in applied.weighing if scored else applied.burying:
         about = rule.ids if rule.ids else _fitting(engine, rule, found.generation, list(inside), timeout)
         for row in (inside[one] for one in about if one in inside):
             if row in pinned:

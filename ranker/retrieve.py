@@ -101,7 +101,7 @@ def candidates(
     known = NOTHING if clicked is None or not query.text else clicked.about(query.stems.tolist())
     request = replace(request, pictures=sight is not None and words is not None)
     if request.lists is Lists.BOTH and query.text and request.sort is None:
-        request = replace(request, also=known.ids[: known.found])
+        request = replace(request, also=(*request.also, *known.ids[: known.found]))
         depicted = () if sight is None or words is None else _depicted(engine, index, request, sight, words)
         answered = _with(engine, index, request, depicted)
     else:
@@ -114,11 +114,12 @@ def candidates(
 
 
 def _with(engine: SearchEngine, index: str, request: Request, depicted: tuple[str, ...]) -> Candidates:
-    """The answer with the products of some pictures; where nothing else is found, pictures alone say too little."""
+    """The answer with the products of some pictures; where neither words nor vectors find any, pictures alone say too little."""
     answered = engine.candidates(index, replace(request, also=(*request.also, *depicted)))
     if depicted and answered.total <= len(request.also) + len(depicted):
-        without = engine.candidates(index, request)
-        return answered if without.total else without
+        count = replace(request, also=(), start=0, size=0, facets=())
+        if not engine.candidates(index, count).total:
+            return engine.candidates(index, request)
     return answered
 
 

@@ -187,7 +187,9 @@ class Searcher:
         shown = self._with_pinned(retrieved, request, applied, meaning)
         places = Places()
         if not alone:
-            places = placing.places(self.engine, applied, shown.candidates, min(self.window, size), ask.left())
+            places = placing.places(
+                self.engine, applied, shown.candidates, min(self.window, size), ask.left(), scored=ranked > 0
+            )
         final = places.raised(final_scores(head, scores), named(head.query, head.candidates))
         order = self._order(ask, head, shown, final, size, places) if not alone else _page(ask, query, size)
         hits = self._hits(ask, shown, head, order, matrix, scores, final, places)
@@ -250,7 +252,6 @@ class Searcher:
         """What is asked of the engine: the page where it is brought `alone`, else everything from the first hit on, and the whole
         window at least."""
         browse = not query.text and not ask.image
-        brought = applied.pins if query.text else ()
         return Request(
             query.lexical,
             None if meaning is None else meaning.near,
@@ -262,7 +263,8 @@ class Searcher:
             sort=ask.sort or (Sort("popularity", descending=True) if browse else None),
             lists=_lists(ask, query),
             vector_field=ask.image_field if ask.image else "vec_text",
-            shop=placing.bringing(query, ask.shop, brought) if brought else ask.shop,
+            shop=ask.shop,
+            also=tuple(applied.pins) if query.text else (),
             floor=self.floor.now() if self.floor is not None and meaning is not None and not ask.image else None,
             timeout=ask.left(),
         )

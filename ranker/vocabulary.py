@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import mmap
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
+from etalage.core import durable
 from etalage.core.errors import EngineError
 from etalage.core.spelling import LONGEST, Speller, index
 from etalage.core.text import stems, token_id
@@ -153,13 +152,7 @@ def write(
     body = told + b" " * (-len(told) % 4) + b"".join(column.astype("<u4").tobytes() for column in columns.values())
     head = _MAGIC + b" %d %08x %d" % (VERSION, crc32(body), len(told) + -len(told) % 4)
     head += b" " * (-(len(head) + 1) % 4) + b"\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{uuid4().hex[:8]}")
-    with open(draft, "wb") as file:
-        file.write(head + body)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    durable.replace(path, head + body)
 
 
 def _mapped(path: Path) -> tuple[memoryview, int, int]:

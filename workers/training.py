@@ -119,7 +119,7 @@ def train_all(
     """
     started = time.monotonic()
     stages: dict[str, Any] = {}
-    left_out = _left_out(settings, judged, source, seed)
+    left_out = _left_out(settings, judged, seed)
     if not any(one["stage"] == "adapter" for one in left_out):
         tell("training an adapter")
         stages["adapter"] = train_adapter(
@@ -135,21 +135,21 @@ def train_all(
     return {"minutes": minutes, "stages": stages, "left_out": left_out, "seconds": seconds}
 
 
-def _left_out(settings: Settings, judged: Judgments, source: str, seed: int) -> list[dict[str, str]]:
+def _left_out(settings: Settings, judged: Judgments, seed: int) -> list[dict[str, str]]:
     """Stages that are not for this shop now, why, and what to run."""
     found = []
     if not models.tuned_on(settings.models, settings.text_model):
         found.append({
             "stage": "encoder",
             "why": "the catalog would have to be indexed again from its feed, and ETALAGE_TEXT_MODEL set wherever it is searched",
-            "run": f"etalage train encoder --qrels {source}",
+            "run": "etalage train encoder --qrels FILE",
         })  # fmt: skip
     trained = len(dataset.split_queries(dataset.answered(judged.qrels), dataset.SHARES, seed)[0])
     if trained < adapter.MIN_TRAIN:
         found.append({
             "stage": "adapter",
             "why": f"{trained} judged queries to train on, and it needs {adapter.MIN_TRAIN}",
-            "run": f"etalage train adapter --qrels {source}",
+            "run": "etalage train adapter --qrels FILE",
         })  # fmt: skip
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +44,14 @@ def engine_for(settings: Settings) -> Iterator[SearchEngine]:
         yield engine
     finally:
         engine.close()
+
+
+def answer(report: Mapping[str, Any], json: bool, show: Callable[[Mapping[str, Any]], None]) -> None:
+    """A report as one JSON document, or as `show` tells it to people."""
+    if json:
+        print_json(report)
+    else:
+        show(report)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from etalage.cli.options import Home, Index, Json, Qrels, Queries, engine_for, out, print_json, settings_of
+from etalage.cli.options import Home, Index, Json, Qrels, Queries, answer, engine_for, out, settings_of
 from ranker.training import judgments
 from workers import parts
 
@@ -40,10 +40,7 @@ def evaluate(
     with engine_for(settings) as engine:
         evaluator = parts.evaluator_of(settings, engine)
         report = evaluator.evaluate(judged, judged_only=judged_only, allow_overlap=allow_overlap, run=run)
-    if json:
-        print_json(report)
-        return
-    show_report(report)
+    answer(report, json, show_report)
 
 
 def show_report(report: Mapping[str, Any]) -> None:

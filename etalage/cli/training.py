@@ -18,10 +18,10 @@ from etalage.cli.options import (
     Qrels,
     Queries,
     Seed,
+    answer,
     engine_for,
     err,
     out,
-    print_json,
     settings_of,
 )
 from etalage.cli.studies import show_studies, study, told
@@ -69,6 +69,9 @@ def ranker(
 
     With --folds, --ablate or --compare models are trained and measured, and none is kept.
     """
+    studied = folds is not None or ablate or compare
+    if force and studied:
+        raise typer.BadParameter("--force goes with training alone: --folds, --ablate and --compare keep nothing")
     settings = settings_of(home, index)
     judged = judgments.read(qrels, queries)
 
@@ -76,25 +79,19 @@ def ranker(
         return track(list(items), "features", console=err, transient=True)
 
     with engine_for(settings) as engine:
-        if folds is not None or ablate or compare:
+        if studied:
             plan = parts.plan_of(settings, judged, qrels.name, minutes=minutes, seed=seed)
             with err.status("features") as status:
                 found = study(
                     settings, engine, judged, plan, parted=folds, ablate=ablate, compare=compare, tell=status.update
                 )
-            if json:
-                print_json(found)
-            else:
-                show_studies(found)
+            answer(found, json, show_studies)
             return
         before = training.before(settings)
         plan = parts.plan_of(settings, judged, qrels.name, minutes=minutes, seed=seed, force=force, before=before)
         encoder = parts.encoder_of(settings)
         report = train_ranker(engine, settings.index, encoder, judged, settings.home / "rankers", plan, progress)
-    if json:
-        print_json(report)
-        return
-    show_training(report)
+    answer(report, json, show_training)
 
 
 def show_training(report: Mapping[str, Any]) -> None:
@@ -139,10 +136,7 @@ def adapter(
         report = training.train_adapter(
             settings, engine, judged, qrels.name, minutes=minutes, seed=seed, force=force, tell=status.update
         )
-    if json:
-        print_json(report)
-        return
-    show_adapter(report)
+    answer(report, json, show_adapter)
 
 
 def show_adapter(report: Mapping[str, Any]) -> None:
@@ -198,10 +192,7 @@ def encoder(
             settings, engine, judged, qrels.name, name=to, weights=weights, minutes=minutes, seed=seed, force=force, resume=resume,
             tell=status.update,
         )  # fmt: skip
-    if json:
-        print_json(report)
-        return
-    show_encoder(report)
+    answer(report, json, show_encoder)
 
 
 def show_encoder(report: Mapping[str, Any]) -> None:
@@ -247,9 +238,11 @@ def everything(
         report = training.train_all(
             settings, engine, judged, qrels.name, minutes=minutes, seed=seed, tell=status.update
         )
-    if json:
-        print_json(report)
-        return
+    answer(report, json, show_stages)
+
+
+def show_stages(report: Mapping[str, Any]) -> None:
+    """The reports of several stages for people."""
     for stage, show in (("adapter", show_adapter), ("ranker", show_training)):
         if stage in report["stages"]:
             out.print(f"[bold]{stage}[/bold]")
@@ -273,10 +266,7 @@ def align(
     folder = settings.home / "alignment" / settings.index
     with engine_for(settings) as engine:
         report = alignment.train(engine, settings.index, folder, seed=seed, force=force)
-    if json:
-        print_json(report)
-    else:
-        show_alignment(report)
+    answer(report, json, show_alignment)
     if not report["saved"]:
         raise ModelError(
             "the alignment is not better than chance and was not kept",

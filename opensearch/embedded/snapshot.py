@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from etalage.core import durable
 from etalage.core.errors import EngineError
 from etalage.core.records import RECORD, RECORD_VERSION, Floats, cosine
 from etalage.core.text import stems
@@ -143,12 +144,7 @@ def _synced(path: Path) -> None:
 def _publish(folder: Path, manifest: Mapping[str, object]) -> None:
     """Let `CURRENT` name a snapshot, then remove the folders that no manifest named since the one before it."""
     before = read_current(folder)
-    draft = folder / f"{_CURRENT}.{uuid4().hex[:8]}"
-    with open(draft, "wb") as file:
-        file.write(orjson.dumps(manifest))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(folder / _CURRENT)
+    durable.replace(folder / _CURRENT, orjson.dumps(manifest))
     keep = {manifest["name"], before["name"] if before else None}
     for path in folder.iterdir():
         if path.is_dir() and path.name not in keep:

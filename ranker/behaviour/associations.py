@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +21,7 @@ import orjson
 
 from etalage.core.errors import EngineError
 from etalage.core.records import Floats
+from ranker.behaviour import checked
 from ranker.behaviour.rates import Doubles, drawn
 from ranker.behaviour.sightings import bag
 
@@ -118,7 +116,6 @@ def _kept(ids: list[str], strengths: Floats, clients: npt.NDArray[np.int64]) -> 
 
 def write(path: Path, associations: Associations) -> None:
     """Replace the file, in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     known = sorted(associations.queries.items())
     ids = sorted({id for _, one in known for id in one.ids})
     number = {id: at for at, id in enumerate(ids)}
@@ -132,13 +129,7 @@ def write(path: Path, associations: Associations) -> None:
         strengths=np.array([value for _, one in known for value in one.strengths], np.float32),
         ids=np.frombuffer(orjson.dumps(ids), np.uint8),
     )
-    body = buffer.getvalue()
-    draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    with open(draft, "wb") as file:
-        file.write(_MAGIC + b" %d %08x\n" % (VERSION, crc32(body)) + body)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    checked.write(path, _MAGIC, VERSION, buffer.getvalue())
 
 
 def read(path: Path) -> Associations:
@@ -148,14 +139,9 @@ def read(path: Path) -> Associations:
         EngineError: it cannot be read, is damaged, or of another version.
     """
     remedy = "Remove it, and run `etalage signals refresh`."
-    try:
-        head, _, body = path.read_bytes().partition(b"\n")
-    except FileNotFoundError:
+    body = checked.read(path, _MAGIC, VERSION, "the file of associations", remedy)
+    if body is None:
         return Associations()
-    except OSError as error:
-        raise EngineError(f"the associations cannot be read ({error.strerror})", value=path, remedy=remedy) from None
-    if head != _MAGIC + b" %d %08x" % (VERSION, crc32(body)):
-        raise EngineError("the associations are damaged, or of another version", value=path, remedy=remedy)
     with np.load(io.BytesIO(body)) as arrays:
         ids = orjson.loads(arrays["ids"].tobytes())
         ends = np.cumsum(arrays["sizes"]).tolist()

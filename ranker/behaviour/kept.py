@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 from zlib import crc32
 
 import orjson
 
-from etalage.core.errors import EngineError
+from ranker.behaviour import checked
 from ranker.behaviour.signals import Numbers
 
 VERSION: Final = 1
@@ -63,14 +61,7 @@ def _settled(old: float | None, new: float | None) -> float | None:
 
 def write(path: Path, kept: Kept) -> None:
     """Replace the file, in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    body = orjson.dumps([kept.numbers, list(kept.before)])
-    draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    with open(draft, "wb") as file:
-        file.write(_MAGIC + b" %d %08x\n" % (VERSION, crc32(body)) + body)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    checked.write(path, _MAGIC, VERSION, orjson.dumps([kept.numbers, list(kept.before)]))
 
 
 def read(path: Path) -> Kept:
@@ -79,24 +70,10 @@ def read(path: Path) -> Kept:
     Raises:
         EngineError: it cannot be read, is damaged, or of another version.
     """
-    try:
-        head, _, body = path.read_bytes().partition(b"\n")
-    except FileNotFoundError:
+    remedy = "Remove it, index the feed, and run `etalage signals refresh`."
+    body = checked.read(path, _MAGIC, VERSION, "the file of signals", remedy)
+    if body is None:
         return Kept()
-    except OSError as error:
-        raise _unusable(f"cannot be read ({error.strerror})", path) from None
-    if not head.startswith(_MAGIC + b" %d " % VERSION):
-        raise _unusable("is of another version, or none at all", path)
-    if head.rsplit(b" ", 1)[-1] != b"%08x" % crc32(body):
-        raise _unusable("is damaged", path)
     numbers, before = orjson.loads(body)
     rows = [{id: tuple(row) for id, row in one.items()} for one in (numbers, *before)]
     return Kept(rows[0], rows[1:], f"{crc32(orjson.dumps(numbers)):08x}")
-
-
-def _unusable(reason: str, path: Path) -> EngineError:
-    return EngineError(
-        f"the file of signals {reason}",
-        value=path,
-        remedy="Remove it, index the feed, and run `etalage signals refresh`.",
-    )

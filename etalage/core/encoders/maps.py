@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, TypeVar
-from uuid import uuid4
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from etalage.core import onnx
+from etalage.core import durable, onnx
 from etalage.core.encoders import Floats
 from etalage.core.encoders.cache import made_by
 from etalage.core.encoders.image_manifest import first_fault
@@ -210,9 +209,9 @@ def save(folder: Path, manifest: M, model: bytes, kind: MapKind[M]) -> M:
         before = name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _place(folder / name, model)
+        durable.replace(folder / name, model)
         # The manifest names the model, so that one rename changes both.
-        _place(folder / MANIFEST, filled.model_dump_json(indent=2).encode() + b"\n")
+        durable.replace(folder / MANIFEST, filled.model_dump_json(indent=2).encode() + b"\n")
         if before != name and Path(before).name == before:
             (folder / before).unlink(missing_ok=True)
     except OSError as error:
@@ -222,18 +221,6 @@ def save(folder: Path, manifest: M, model: bytes, kind: MapKind[M]) -> M:
             remedy="Check the disk and the rights of the folder.",
         ) from None
     return filled
-
-
-def _place(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
-        with open(draft, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _unreadable(path: Path, error: Exception, kind: MapKind[Any]) -> ModelError:

@@ -125,6 +125,14 @@ def test_hidden_products_are_nowhere(ruled: Ruled) -> None:
 
 
 @pytest.mark.usefixtures("shop")
+def test_boosts_do_nothing_for_browsing_and_are_not_told(ruled: Ruled) -> None:
+    boost = rule("boost.ids = [\"red\"]\nboost.factor = 9", "when.every = true")
+    bury = rule('bury.ids = ["blue"]', "when.every = true", name="b")
+    answer = ruled(boost + bury).search(Ask(""))
+    assert ids(answer)[-1] == "blue" and moved(answer) == {"blue": "b"}
+
+
+@pytest.mark.usefixtures("shop")
 def test_a_boost_multiplies_the_odds(ruled: Ruled) -> None:
     plain = {hit.id: hit.score for hit in ruled("").search(Ask("red shoe")).hits}
     text = rule('boost.filter = ["brand:Acme"]\nboost.factor = 3') + rule(

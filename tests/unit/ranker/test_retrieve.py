@@ -12,12 +12,12 @@ import pytest
 
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.records import Document, Floats
-from opensearch.engine import IndexSpec, Lists, Request, SearchEngine, Term
+from opensearch.engine import IndexSpec, Lists, Range, Request, SearchEngine, Term
 from ranker import retrieve
 from ranker.behaviour import associations
 from ranker.behaviour.associations import Associated, Associations, Watched
 from ranker.behaviour.sightings import bag
-from ranker.query import understand
+from ranker.query import PRICE, RELAXED, Step, understand
 
 from .features.candidates import retrieved, titles
 
@@ -82,6 +82,23 @@ def test_pictures_alone_bring_nothing(
         query = understand(words)
         found = retrieve.candidates(engine, "products", query, Request(words, vector), Seeing(), vector)  # type: ignore[arg-type]
         assert (found.candidates.ids, found.candidates.total) == (ids, len(ids))
+    query = understand("red")
+    pinned = Request("red", vector, also=("rug",))
+    found = retrieve.candidates(engine, "products", query, pinned, Seeing(), vector)  # type: ignore[arg-type]
+    assert (found.candidates.ids, found.candidates.total) == (["rug"], 1)
+
+
+def test_further_candidates_do_not_count_as_matches(
+    engine: SearchEngine, make: Callable[..., Document], serve: Callable[..., Any]
+) -> None:
+    """A pin that passes a bound of the price leaves the bound as impossible for the words as it was."""
+    serve(make("red", "red shoe", encoded=False, price=5000), make("pin", "lamp", encoded=False, price=100))
+    query = replace(
+        understand("red shoe"), filters=(Range("price", None, 500),), steps=(Step(PRICE, "under 5", "price:..500"),)
+    )
+    found = retrieve.candidates(engine, "products", query, Request(query.lexical, None, also=("pin",)))
+    assert set(found.candidates.ids) == {"red", "pin"} and found.query.filters == ()
+    assert [step.step for step in found.query.steps] == [PRICE, RELAXED]
 
 
 def test_what_was_clicked_for_the_query_is_a_candidate(

@@ -54,3 +54,10 @@ def test_people_get_tables(etalage: Run, home: Path) -> None:
 def test_more_folds_than_queries_are_refused(etalage: Run, home: Path) -> None:
     result = etalage("train", "ranker", "--qrels", home / "qrels.csv", "--folds", 40, "--json", home=home / "home")
     refused(result, "model_error", "too few judged queries for so many folds", "--folds")
+
+
+def test_nothing_that_is_only_measured_can_be_forced(etalage: Run, home: Path) -> None:
+    words = ("train", "ranker", "--qrels", home / "qrels.csv", "--force")
+    for study in (("--folds", 2), ("--ablate",), ("--compare",)):
+        result = etalage(*words, *study, home=home / "home")
+        assert result.code == 2 and "keep nothing" in " ".join(result.stderr.split())

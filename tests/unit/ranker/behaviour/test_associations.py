@@ -49,7 +49,8 @@ def test_a_pair_is_compared_with_its_places(monkeypatch: pytest.MonkeyPatch) -> 
     assert known.about(ids("lamp")) is NOTHING and known.about([]) is NOTHING
 
 
-def test_one_client_alone_finds_nothing() -> None:
+def test_one_client_alone_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "STRONGEST", 1.0)
     others = log_of("sofa", "b", 1, 30, 3, 20)
     alone = compute(log_of("sofa", "a", 1, 1, 1) + others, []).associations.about(ids("sofa"))
     two = compute(log_of("sofa", "a", 1, 2, 2) + others, []).associations.about(ids("sofa"))
