@@ -61,7 +61,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     try:
         return parts.encoder_of(load(home=tmp_path_factory.mktemp("home"), opensearch_url=""))
     except EtalageError as error:
-        unavailable("data", f"no encoder: {error}")
+        unavailable("encoder", str(error))
         raise
 
 

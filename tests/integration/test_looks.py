@@ -37,7 +37,7 @@ def groups_of(seed: int, home: Path) -> Mapping[bool, list[Group]]:
     try:
         parts.encoder_of(settings)
     except EtalageError as error:
-        unavailable("data", f"no encoder: {error}")
+        unavailable("encoder", str(error))
     summary = coordinate.index_feed(settings, feed, coordinate.options_of(settings, feed))
     assert summary["encoded"]["image"] == sum(bool(product.images) for product in shop.products)
     engine = parts.engine_of(settings)

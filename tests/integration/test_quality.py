@@ -55,7 +55,7 @@ def encoder(home: Path) -> Encoder:
     try:
         return parts.encoder_of(load(home=home, opensearch_url=""))
     except EtalageError as error:
-        unavailable("data", f"no encoder: {error}")
+        unavailable("encoder", str(error))
         raise
 
 

@@ -39,7 +39,7 @@ def groups_of(seed: int, home: Path) -> Mapping[str, list[Group]]:
     try:
         encoder = parts.encoder_of(settings)
     except EtalageError as error:
-        unavailable("data", f"no encoder: {error}")
+        unavailable("encoder", str(error))
     coordinate.index_feed(settings, feed, coordinate.options_of(settings, feed))
     engine = parts.engine_of(settings)
     build: Callable[..., list[Group]] = partial(

@@ -102,7 +102,7 @@ def catalogs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, 
     try:
         encoder = parts.encoder_of(settings)
     except EtalageError as error:
-        unavailable("data", f"no encoder: {error}")
+        unavailable("encoder", str(error))
         raise
     lexicon = settings.models / settings.text_model / TOKENIZER
     engine = EmbeddedEngine(settings)

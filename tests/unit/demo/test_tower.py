@@ -68,7 +68,7 @@ def test_the_packaged_tower_finds_pictures_of_a_shop_it_has_not_seen(tmp_path: P
     try:
         encoder: Encoder = parts.encoder_of(load(home=tmp_path, opensearch_url=""))
     except EtalageError as error:
-        unavailable("data", f"no encoder: {error}")
+        unavailable("encoder", str(error))
         raise
     unseen = tower.lesson(77, encoder, tower.PREPARED, products=400, queries=300)
     figures = tower.measure(tmp_path, unseen)
