@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
@@ -222,6 +222,21 @@ class Candidates:
     timings: Mapping[str, float] = field(default_factory=dict)
     aggregations: Mapping[str, Any] = field(default_factory=dict)
     pictures: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros((0, 0), np.int8))
+
+    def take(self, rows: Sequence[int]) -> Candidates:
+        """The candidates of `rows` alone, in that order."""
+        at = np.array(rows, np.int64)
+        return replace(
+            self,
+            ids=[self.ids[row] for row in rows],
+            near=self.near[at],
+            lexical=self.lexical[at],
+            fields=self.fields[at],
+            vectors=self.vectors[at],
+            records=self.records[at],
+            titles=[self.titles[row] for row in rows],
+            pictures=self.pictures[at],
+        )
 
 
 class SearchEngine(ABC):

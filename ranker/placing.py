@@ -154,8 +154,20 @@ def lacking(applied: Applied, found: Retrieved, request: Request) -> Request | N
     )
 
 
-def joined(found: Retrieved, more: Retrieved) -> Retrieved:
+def parted(found: Retrieved, applied: Applied) -> tuple[Retrieved, Retrieved | None]:
+    """The candidates, and the pinned products that neither words nor vectors brought, which must not weigh in the order of the others."""
+    pins, candidates = applied.pins, found.candidates
+    alone = (candidates.lexical == 0) & ~candidates.near
+    brought = [row for row, one in enumerate(candidates.ids) if one in pins and alone[row]] if pins else []
+    if not brought:
+        return found, None
+    return found.take([row for row in range(len(candidates.ids)) if row not in brought]), found.take(brought)
+
+
+def joined(found: Retrieved, more: Retrieved | None) -> Retrieved:
     """`found` with the candidates of `more` after its own; those have no fused score, which compares the candidates of one search."""
+    if more is None:
+        return found
     return Retrieved(
         found.query,
         _rows_joined(found.candidates, more.candidates),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -43,21 +43,11 @@ class Retrieved:
     associated: Floats
     taste: Taste | None = None
 
-    def first(self, size: int) -> Retrieved:
-        """The first `size` candidates alone, fused among themselves."""
-        found = self.candidates
-        cut = replace(
-            found,
-            ids=found.ids[:size],
-            near=found.near[:size],
-            lexical=found.lexical[:size],
-            fields=found.fields[:size],
-            vectors=found.vectors[:size],
-            records=found.records[:size],
-            titles=found.titles[:size],
-            pictures=found.pictures[:size],
-        )
-        fused = fuse_candidates(self.query, cut, self.cosines[:size], self.looks[:size], self.associated[:size])
+    def take(self, rows: Sequence[int]) -> Retrieved:
+        """The candidates of `rows` alone, in that order, fused among themselves."""
+        at = np.array(rows, np.int64)
+        cut = self.candidates.take(rows)
+        fused = fuse_candidates(self.query, cut, self.cosines[at], self.looks[at], self.associated[at])
         return replace(fused, taste=self.taste)
 
 

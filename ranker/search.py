@@ -14,7 +14,7 @@ from etalage.core.encoders import Encoder
 from etalage.core.errors import EngineTimeout, EngineUnavailable, ModelError, QueryError
 from etalage.core.records import Floats
 from opensearch import fields
-from opensearch.engine import Filter, Lists, Request, SearchEngine, Shop, Sort
+from opensearch.engine import MAX_WINDOW, Filter, Lists, Request, SearchEngine, Shop, Sort
 from ranker import adapt, explain, features, placing, retrieve
 from ranker.adapt import Adaptation, Meaning
 from ranker.behaviour.associations import Watched
@@ -176,15 +176,15 @@ class Searcher:
         clock.lap("encode")
         alone = self._alone(ask, query, applied)
         request = self._request(ask, query, meaning, applied, alone)
-        retrieved = self._retrieve(ask, query, request, meaning)
+        retrieved, brought = placing.parted(self._retrieve(ask, query, request, meaning), applied)
         clock.lap("retrieve")
         size = len(retrieved.candidates.ids)
         ranked = 0 if alone or not (query.text or ask.image) else min(self.window, size)
         if recent and ranked and not ask.image:
             retrieved = self._acquainted(ask, retrieved, recent, degraded)
-        head = retrieved if ranked == size else retrieved.first(ranked)
+        head = retrieved if ranked == size else retrieved.take(range(ranked))
         matrix, scores = self._rank(ask, head, degraded, clock)
-        shown = self._with_pinned(retrieved, request, applied, meaning)
+        shown = self._with_pinned(placing.joined(retrieved, brought), request, applied, meaning)
         places = Places()
         if not alone:
             places = placing.places(
@@ -250,14 +250,14 @@ class Searcher:
 
     def _request(self, ask: Ask, query: Query, meaning: Meaning | None, applied: Applied, alone: bool) -> Request:
         """What is asked of the engine: the page where it is brought `alone`, else everything from the first hit on, and the whole
-        window at least."""
-        browse = not query.text and not ask.image
+        window at least, beside what is pinned."""
+        browse, deep = not query.text and not ask.image, max(self.window, ask.start + ask.size)
         return Request(
             query.lexical,
             None if meaning is None else meaning.near,
             self.neighbours,
             start=ask.start if alone else 0,
-            size=ask.size if alone else max(self.window, ask.start + ask.size),
+            size=ask.size if alone else max(deep, min(deep + len(applied.pins), MAX_WINDOW)),
             filters=(*ask.filters, *applied.hidden),
             facets=ask.facets,
             sort=ask.sort or (Sort("popularity", descending=True) if browse else None),

@@ -329,7 +329,7 @@ class ClusterEngine(SearchEngine):
         whole = replace(request, start=0, size=max(request.start + request.size, len(near.ids)))
         answer = self._ask(path, search.body(whole, near), params, request)
         found = search.reorder(self._columns(answer, whole, opened), near)
-        return search.take(found, range(len(found.ids))[request.start : request.start + request.size])
+        return found.take(range(len(found.ids))[request.start : request.start + request.size])
 
     def _ask(self, path: tuple[str, ...], body: Any, params: Mapping[str, Any], request: Request) -> dict[str, Any]:
         answer: dict[str, Any] = self._client.call("POST", *path, body=body, params=params, timeout=request.timeout)

@@ -299,25 +299,4 @@ def reorder(found: Candidates, near: Near) -> Candidates:
     """`found`, which begins at the first hit, with its neighbours in the order of `near`."""
     rank = {one: number for number, one in enumerate(near.ids)}
     order = sorted(range(len(found.ids)), key=lambda row: rank.get(found.ids[row], len(rank)))
-    return take(found, order)
-
-
-def take(found: Candidates, rows: Sequence[int]) -> Candidates:
-    """The candidates of `rows` alone, in that order."""
-    at = np.array(rows, np.int64)
-    return Candidates(
-        ids=[found.ids[row] for row in rows],
-        near=found.near[at],
-        lexical=found.lexical[at],
-        fields=found.fields[at],
-        vectors=found.vectors[at],
-        records=found.records[at],
-        titles=[found.titles[row] for row in rows],
-        total=found.total,
-        generation=found.generation,
-        spec=found.spec,
-        facets=found.facets,
-        timings=found.timings,
-        aggregations=found.aggregations,
-        pictures=found.pictures[at],
-    )
+    return found.take(order)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from etalage.core.artifact import Artifact
 from etalage.core.encoders.hashing import HashingEncoder
+from etalage.core.errors import QueryError
 from etalage.core.records import Document
-from opensearch.engine import Generation, SearchEngine, Shop, Sort, Term
+from opensearch.engine import MAX_WINDOW, Generation, SearchEngine, Shop, Sort, Term
 from ranker.filters import parse_filters
 from ranker.placing import Places, narrowed
 from ranker.rerank import Ranker
@@ -122,6 +123,14 @@ def test_hidden_products_are_nowhere(ruled: Ruled) -> None:
     every = ruled(rule('hide.ids = ["blue", "nobody"]', "when.every = true"))
     for ask in (Ask(""), Ask("shoe", sort=Sort("price")), Ask("", image=(1.0,) + (0.0,) * 255, image_field="vec_text")):
         assert "blue" not in ids(every.search(ask)) and every.search(ask).total < 5, ask
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_deepest_page_is_reached_with_pins_too(ruled: Ruled) -> None:
+    searcher = ruled(rule('pin = ["boot"]'))
+    assert searcher.search(Ask("red shoe", 10, MAX_WINDOW - 10)).hits == []
+    with pytest.raises(QueryError):
+        searcher.search(Ask("red shoe", 10, MAX_WINDOW))
 
 
 @pytest.mark.usefixtures("shop")

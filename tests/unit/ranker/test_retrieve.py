@@ -25,7 +25,7 @@ from .features.candidates import retrieved, titles
 def test_the_first_candidates_keep_every_column() -> None:
     whole = retrieved("red", titles("red", "blue", "red hat"), bm25=[[3.0], [2.0], [1.0]], looks=[0.3, 0.2, 0.1])
     pictures = np.arange(6, dtype=np.int8).reshape(3, 2)
-    cut = replace(whole, candidates=replace(whole.candidates, pictures=pictures)).first(2)
+    cut = replace(whole, candidates=replace(whole.candidates, pictures=pictures)).take(range(2))
     found = cut.candidates
     columns = (
         found.ids,
@@ -111,6 +111,6 @@ def test_what_was_clicked_for_the_query_is_a_candidate(
     found = retrieve.candidates(engine, "products", query, ask, clicked=Watched(tmp_path / "a"))
     assert found.candidates.ids == ["lamp", "red", "run", "blue"]
     assert found.associated.tolist() == [1.5, 0.5, 0, 0]
-    assert found.first(2).associated.tolist() == [1.5, 0.5]
+    assert found.take(range(2)).associated.tolist() == [1.5, 0.5]
     without = retrieve.candidates(engine, "products", understand("shoe"), Request("shoe"), clicked=Watched(tmp_path / "a"))
     assert not without.associated.any()
