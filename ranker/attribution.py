@@ -50,14 +50,23 @@ class Network:
 
     def inputs(self, features: Floats) -> Floats:
         """Scaled inputs [n, F] of features [n, F]."""
-        scaled: Floats = np.clip((features - self.mean) * self.scale, self.low, self.high)
-        return scaled
+        scaled = (features - self.mean) * self.scale
+        return np.minimum(np.maximum(scaled, np.float32(self.low)), np.float32(self.high))
+
+    def units(self, inputs: Floats) -> Floats:
+        """What hidden units are given [n, H] for scaled inputs [n, F]."""
+        given: Floats = inputs @ self.hidden.T + self.threshold
+        return given
 
     def score(self, features: Floats) -> Floats:
         """Scores float32 [n] of features [n, F]."""
-        z = self.inputs(features)
-        active = np.maximum(z @ self.hidden.T + self.threshold, 0.0)
-        scores: Floats = self.fused * features[:, _FUSED] + z @ self.linear + self.bias + active @ self.out
+        inputs = self.inputs(features)
+        return self.total(features, inputs, self.units(inputs))
+
+    def total(self, features: Floats, inputs: Floats, units: Floats) -> Floats:
+        """Scores float32 [n] of features, their scaled inputs, and what the hidden units are given for them."""
+        active: Floats = np.maximum(units, np.float32(0))
+        scores: Floats = self.fused * features[:, _FUSED] + inputs @ self.linear + self.bias + active @ self.out
         return scores
 
 
@@ -126,8 +135,22 @@ def shares(model: Network, features: Floats, baseline: Floats) -> Floats:
     (max(b, 0) - max(a, 0)) / (b - a), without steps. The multiple of the hybrid score and the linear part are exact by themselves.
     """
     start = model.inputs(baseline[None])
+    return _added(model, features, baseline, start, model.units(start))
+
+
+def attribute(model: Network, features: Floats, baseline: Floats, served: Floats) -> Attribution | None:
+    """Where the served scores [n] of features [n, F] come from; None where the network is not what gave them (`TOLERANCE`)."""
+    start = model.inputs(baseline[None])
+    before = model.units(start)
+    added = _added(model, features, baseline, start, before)
+    score = model.total(baseline[None], start, before)
+    rest: Floats = (served - score - added.sum(axis=1)).astype(np.float32)
+    return Attribution(added, float(score[0]), rest) if bool((np.abs(rest) <= TOLERANCE).all()) else None
+
+
+def _added(model: Network, features: Floats, baseline: Floats, start: Floats, before: Floats) -> Floats:
+    """`shares`, with the baseline's scaled inputs [1, F] and what it gives to the hidden units [1, H]."""
     moved = model.inputs(features) - start
-    before = start @ model.hidden.T + model.threshold
     change = moved @ model.hidden.T
     rise = np.maximum(before + change, 0.0) - np.maximum(before, 0.0)
     gates = np.repeat((before > 0).astype(np.float32), len(change), axis=0)
@@ -135,11 +158,3 @@ def shares(model: Network, features: Floats, baseline: Floats) -> Floats:
     added: Floats = (moved * (model.linear + (gates * model.out) @ model.hidden)).astype(np.float32)
     added[:, _FUSED] += model.fused * (features[:, _FUSED] - baseline[_FUSED])
     return added
-
-
-def attribute(model: Network, features: Floats, baseline: Floats, served: Floats) -> Attribution | None:
-    """Where the served scores [n] of features [n, F] come from; None where the network is not what gave them (`TOLERANCE`)."""
-    added = shares(model, features, baseline)
-    start = float(model.score(baseline[None])[0])
-    rest: Floats = (served - np.float32(start) - added.sum(axis=1)).astype(np.float32)
-    return Attribution(added, start, rest) if bool((np.abs(rest) <= TOLERANCE).all()) else None

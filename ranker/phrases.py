@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 DEFAULT: Final = "en"
@@ -234,12 +235,13 @@ def language(preferred: str, query: str) -> str:
         name = tag.partition("-")[0]
         if name in LANGUAGES:
             return name
-    if _HAN.search(query) and not _KANA.search(query):
+    if not query.isascii() and _HAN.search(query) and not _KANA.search(query):
         return "zh"
     return next((_WORDS[word] for word in query.lower().split() if word in _WORDS), DEFAULT)
 
 
-def _ordered(preferred: str) -> list[str]:
+@lru_cache(maxsize=256)
+def _ordered(preferred: str) -> tuple[str, ...]:
     """Tags in lower case by descending weight, those of weight 0 left out."""
     weighed = []
     for one in preferred.lower().split(","):
@@ -250,4 +252,4 @@ def _ordered(preferred: str) -> list[str]:
             share = 0.0
         if share > 0:
             weighed.append((share, tag.strip()))
-    return [tag for _, tag in sorted(weighed, key=lambda one: -one[0])]
+    return tuple(tag for _, tag in sorted(weighed, key=lambda one: -one[0]))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from etalage.core import text
 from etalage.core.records import Floats
 from opensearch import fields
-from ranker.features import NAMES
+from ranker.features import NAMES, bits
 from ranker.phrases import LANGUAGES, Phrases
 from ranker.retrieve import Retrieved
 
@@ -62,7 +61,9 @@ PLAIN: Final = ("picture", "description", "typed", "browsed", "sorted", "moved")
 _STOCK: Final = [reason.name for reason in REASONS].index("stock")
 _FIELDS: Final = ("title", "brand", "category", "attributes")
 _DESCRIPTION: Final = list(fields.TEXT).index("description")
-_KEYS: Final = [NAMES.index(reason.features[0]) for reason in REASONS]
+_KEYS: Final = np.array([NAMES.index(reason.features[0]) for reason in REASONS])
+_FLOORS: Final = np.array([reason.floor or 0.0 for reason in REASONS], np.float32)
+_BY_MEAN: Final = np.array([reason.floor is None for reason in REASONS])
 _SIGNS: Final = np.array([-1.0 if reason.below else 1.0 for reason in REASONS], np.float32)
 _SUMS: Final = np.zeros((len(NAMES), len(REASONS)), np.float32)
 for _number, _reason in enumerate(REASONS):
@@ -109,14 +110,16 @@ def sentences(
     found = retrieved.candidates
     words = _words(retrieved, rows, phrases)
     strong = {} if shares is None else _strong(found.records["stock"], shares)
+    chosen = list(rows)
+    near, described = found.near[chosen].tolist(), (found.fields[chosen, _DESCRIPTION] > 0).tolist()
     said = []
     for at, row in enumerate(rows):
-        near = [("picture" if picture else "meaning")] if found.near[row] and not order else []
-        names = [*strong[row]] if row in strong else near
-        if not words[at] and found.fields[row, _DESCRIPTION] > 0:
+        brought = [("picture" if picture else "meaning")] if near[at] and not order else []
+        names = [*strong[row]] if row in strong else brought
+        if not words[at] and described[at]:
             names.insert(0, "description")
         elif not words[at] and not names:
-            names = ["typed"] if found.lexical[row] > 0 else near
+            names = ["typed"] if found.lexical[row] > 0 else brought
         names += [order] if order else []
         names += ["moved"] if row in moved else []
         clauses = [phrases.reasons[name] for name in names]
@@ -127,13 +130,7 @@ def sentences(
 def _strong(stock: Floats, shares: Shares) -> dict[int, list[str]]:
     """By row, the names of the reasons that add most to its score, and that its own numbers bear out."""
     added = shares.added @ _SUMS
-    floors = np.array(
-        [
-            shares.mean[key] if reason.floor is None else reason.floor
-            for key, reason in zip(_KEYS, REASONS, strict=True)
-        ],
-        np.float32,
-    )
+    floors = np.where(_BY_MEAN, shares.mean[_KEYS], _FLOORS)
     true = (shares.values[:, _KEYS] - floors) * _SIGNS > 1e-4
     # A stock that is not known counts as being in stock for the ranker, which is not to be promised.
     true[:, _STOCK] &= stock[list(shares.rows)] > 0
@@ -151,30 +148,27 @@ def _words(retrieved: Retrieved, rows: Sequence[int], phrases: Phrases) -> list[
     spans = text.located(query.text)[: len(query.stems)]
     if not spans or not rows:
         return [""] * len(rows)
-    records = retrieved.candidates.records[list(rows)]
-    left = np.ones((len(rows), len(query.stems)), bool)
-    where = []
-    for name in _FIELDS:
-        here = left & _has(records, name, query.stems)
-        left &= ~here
-        where.append(here.tolist())
-    said = []
-    for at in range(len(rows)):
-        parts = []
-        for name, flags in zip(_FIELDS, where, strict=True):
-            if True in flags[at]:
-                parts.append(phrases.inside[name].format(words=_quoted(query.text, spans, flags[at], phrases)))
-        said.append(phrases.matches.format(phrases.between[1].join(parts)) if parts else "")
-    return said
+    title, attributes, names = bits.equal(bits.tokens(retrieved.candidates.records.take(rows)), query.stems)
+    has = np.array([title, names & bits.BRAND_BITS, names & bits.CATEGORY_BITS, attributes]) != 0
+    has[1:] &= ~np.logical_or.accumulate(has, axis=0)[:-1]
+    size, flags = has.shape[0] * has.shape[1], has.transpose(2, 0, 1).tobytes()
+    keys = [flags[start : start + size] for start in range(0, len(flags), size)]
+    # Hits of a page have much the same words in the same fields.
+    said = {key: _told(query.text, spans, key, phrases) for key in set(keys)}
+    return [said[key] for key in keys]
 
 
-def _has(records: npt.NDArray[Any], name: str, stems: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
-    column = np.ascontiguousarray(records[name])
-    found: npt.NDArray[np.bool_] = (column[:, :, None] == stems).any(axis=1)
-    return found
+def _told(query: str, spans: list[tuple[str, int, int]], flags: bytes, phrases: Phrases) -> str:
+    """Which words stand in which of `_FIELDS`, by a flag for each word in each of them; empty for none."""
+    parts, size = [], len(flags) // len(_FIELDS)
+    for number, name in enumerate(_FIELDS):
+        here = flags[number * size : (number + 1) * size]
+        if any(here):
+            parts.append(phrases.inside[name].format(words=_quoted(query, spans, here, phrases)))
+    return phrases.matches.format(phrases.between[1].join(parts)) if parts else ""
 
 
-def _quoted(query: str, spans: list[tuple[str, int, int]], flags: list[bool], phrases: Phrases) -> str:
+def _quoted(query: str, spans: list[tuple[str, int, int]], flags: bytes, phrases: Phrases) -> str:
     """The parts of a query that `flags` name, adjacent words together."""
     pieces: list[list[int]] = []
     last = -2

@@ -149,6 +149,8 @@ def _bigrams(run: str) -> list[Token]:
 
 def located(text: str) -> list[tuple[str, int, int]]:
     """The stems of `text`, each with the characters [start, end) that it was made of."""
+    if text.isascii() and "_" not in text and len(text) <= MAX_TOKEN:
+        return [(_token(match.group()).stem, match.start(), match.end()) for match in _ASCII_WORD.finditer(text)]
     found: list[tuple[str, int, int]] = []
     for match in _WORD.finditer(text):
         start, word = match.start(), match.group()

@@ -34,11 +34,11 @@ CONTRACT_VERSION: Final = 1
 def matrix(retrieved: Retrieved) -> Floats:
     """The features of a query's candidates: float32 [n, len(FEATURES)], finite, in the order of `FEATURES`."""
     context = Context(retrieved)
-    columns = np.empty((context.size, len(FEATURES)), np.float32)
+    columns = np.empty((len(FEATURES), context.size), np.float32)
     if context.size:
-        for number, feature in enumerate(FEATURES):
-            columns[:, number] = feature.compute(context)
-    return columns
+        for column, feature in zip(columns, FEATURES, strict=True):
+            column[:] = feature.compute(context)
+    return np.ascontiguousarray(columns.T)
 
 
 def contract_hash() -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from etalage.core.records import Floats, cosine
-from ranker.features.base import CLIP, Context, Feature, standardized
+from etalage.core.records import Floats
+from ranker.features.base import CLIP, Context, Feature, normalized, standardized
 
 _LEAST = 1e-4
 """Rates below are as good as none."""
@@ -34,10 +34,8 @@ def _associated_likeness(c: Context) -> Floats:
     strengths = np.maximum(c.associated, 0)
     if not strengths.any():
         return np.zeros(c.size, np.float32)
-    rows = c.found.vectors.astype(np.float32)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    mean = strengths @ np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
-    return cosine(mean, c.found.vectors) if mean.any() else np.zeros(c.size, np.float32)
+    mean = strengths @ normalized(c.vectors)
+    return c.cosine(mean) if mean.any() else np.zeros(c.size, np.float32)
 
 
 FEATURES = (

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from etalage.core import text
 from etalage.core.records import Floats
-from ranker.features.base import Context, Feature, Flags, ratio
-
-
-def _share(hits: Flags, size: int) -> Floats:
-    return ratio(hits.sum(axis=1), hits.shape[1]) if hits.shape[1] else np.zeros(size, np.float32)
+from ranker.features import bits
+from ranker.features.base import Context, Feature, Flags, ratio, share
 
 
 def _coverage(c: Context) -> Floats:
-    return _share(c.stem_in_title, c.size)
+    return share(c.stem_in_title)
 
 
 def _coverage_exact(c: Context) -> Floats:
-    return _share(c.surface_in_title, c.size)
+    return share(c.surface_in_title)
 
 
 def _coverage_rare(c: Context) -> Floats:
-    return ratio(c.stem_in_title @ c.rarity, float(c.rarity.sum())) if len(c.rarity) else np.zeros(c.size, np.float32)
+    if not len(c.rarity):
+        return np.zeros(c.size, np.float32)
+    return ratio(c.stem_in_title.T.astype(np.float32, order="C") @ c.rarity, float(c.rarity.sum()))
 
 
 def _coverage_anywhere(c: Context) -> Floats:
-    return _share(c.anywhere, c.size)
+    return share(c.anywhere)
 
 
 def _complete(c: Context) -> Floats:
@@ -35,47 +33,41 @@ def _complete(c: Context) -> Floats:
 
 
 def _precision(c: Context) -> Floats:
-    return ratio(c.matched.sum(axis=1), (c.title > 0).sum(axis=1))
+    return ratio(bits.count(c.matched), c.title_words)
 
 
 def _ordered(c: Context) -> Floats:
     """Share of neighbouring query words that stand side by side, in order, in the title."""
-    if c.in_title.shape[1] < 2:
-        return _coverage(c)
-    pairs = np.any(c.in_title[:, :-1, :-1] & c.in_title[:, 1:, 1:], axis=2)
-    return _share(pairs, c.size)
+    return share(c.pairs != 0) if len(c.places) > 1 else _coverage(c)
 
 
 def _first(c: Context) -> Floats:
     """1 at the title's start, falling to 0 at its end or without a match."""
-    at = np.where(c.matched.any(axis=1), c.matched.argmax(axis=1), c.title.shape[1])
-    length = np.maximum((c.title > 0).sum(axis=1), 1)
-    return np.clip(1.0 - at / length, 0.0, 1.0).astype(np.float32)
+    early = 1.0 - bits.first(c.matched) / np.maximum(c.title_words, 1)
+    return np.maximum(early, 0.0).astype(np.float32)
 
 
 def _head(c: Context) -> Floats:
     """English names put the noun last: whether the title has the query's last word."""
-    return c.stem_in_title[:, -1].astype(np.float32) if c.stem_in_title.shape[1] else np.zeros(c.size, np.float32)
+    return c.stem_in_title[-1].astype(np.float32) if len(c.stem_in_title) else np.zeros(c.size, np.float32)
 
 
 def _numbers(c: Context) -> Floats:
-    has: Flags = np.asarray(c.surface_in_title | c.stem_in_attributes)
-    numbers = np.flatnonzero(c.query.kinds == text.NUMBER)
-    return _share(has[:, numbers], c.size)
+    return share(c.surface_in_title[c.numbers] | c.stem_in_attributes[c.numbers])
 
 
 def _number_gap(c: Context) -> Floats:
     """Share of the query's numbers that the product lacks; 0 when the query has none."""
-    wanted = np.count_nonzero(c.query.kinds == text.NUMBER)
-    return ratio(1 - _numbers(c), 1.0) if wanted else np.zeros(c.size, np.float32)
+    return 1 - _numbers(c) if len(c.numbers) else np.zeros(c.size, np.float32)
 
 
 def _models(c: Context) -> Floats:
     """Whether an article number of the query is one of the product's, or a word of its title."""
     if not len(c.query.models):
         return np.zeros(c.size, np.float32)
-    own = np.any(np.isin(c.records["models"], c.query.models), axis=1)
-    named = np.any(c.surface_in_title[:, c.query.kinds == text.MODEL], axis=1)
+    models = np.ascontiguousarray(c.records["models"].T)
+    own = np.any((models.reshape(-1) == c.query.models[:, None]).reshape(-1, c.size), axis=0)
+    named = np.any(c.surface_in_title[c.query.kinds == text.MODEL], axis=0)
     return np.logical_or(own, named).astype(np.float32)
 
 
@@ -85,16 +77,16 @@ def _brand(c: Context) -> Floats:
 
 def _brand_conflict(c: Context) -> Floats:
     """Whether the query names a brand of the list, and this product is of another."""
-    known: npt.NDArray[np.bool_] = c.records["brand"][:, 0] > 0
+    known: Flags = c.records["brand"][:, 0] > 0
     return ((c.brand_named < 1) & known & bool((c.brand_named >= 1).any())).astype(np.float32)
 
 
 def _category(c: Context) -> Floats:
-    return _share(c.stem_in_category, c.size)
+    return share(c.stem_in_category)
 
 
 def _attributes(c: Context) -> Floats:
-    return _share(np.logical_and(c.stem_in_attributes, ~c.stem_in_title), c.size)
+    return share(c.stem_in_attributes > c.stem_in_title)
 
 
 def _title_length(c: Context) -> Floats:

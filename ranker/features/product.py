@@ -14,11 +14,13 @@ def _log(c: Context, name: str) -> Floats:
 
 
 def _price(c: Context) -> Floats:
-    return standardized(_log(c, "price"))
+    return standardized(c.log_price)
 
 
 def _discount(c: Context) -> Floats:
     price, before = c.records["price"], c.records["list_price"]
+    if not (before > 0).any():
+        return np.zeros(c.size, np.float32)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         cut = np.where(before > 0, 1.0 - price / before, 0.0)
     return np.clip(np.nan_to_num(cut), 0.0, 1.0).astype(np.float32)

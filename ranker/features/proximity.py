@@ -2,81 +2,78 @@
 
 from __future__ import annotations
 
-import numpy as np
+from functools import lru_cache
 
-from etalage.core import text
+import numpy as np
+import numpy.typing as npt
+
 from etalage.core.records import Floats
-from ranker.features.base import Context, Feature, ratio
+from ranker.features import bits
+from ranker.features.base import Context, Feature, ratio, share
 
 
 def _span(c: Context) -> Floats:
     """Words that match by the width of the window from the first to the last match: 1 when they stand together."""
-    places = c.matched
-    many = places.sum(axis=1)
-    first = places.argmax(axis=1)
-    last = places.shape[1] - 1 - places[:, ::-1].argmax(axis=1)
-    return ratio(many, np.where(many > 0, last - first + 1, 0))
+    return ratio(bits.count(c.matched), bits.after_last(c.matched) - bits.first(c.matched))
 
 
 def _run(c: Context) -> Floats:
     """Length of the longest run of query words in the query's order, by the number of query words."""
-    size, terms, width = c.in_title.shape
-    if not terms:
-        return np.zeros(size, np.float32)
-    run = np.zeros((size, width), np.int32)
-    best = np.zeros(size, np.int32)
-    for term in range(terms):
-        shifted = np.concatenate([np.zeros((size, 1), np.int32), run[:, :-1]], axis=1)
-        run = np.where(c.in_title[:, term], shifted + 1, 0)
-        best = np.maximum(best, run.max(axis=1))
-    return ratio(best, float(terms))
+    if not len(c.places):
+        return np.zeros(c.size, np.float32)
+    longest = (c.matched != 0).astype(np.int64)
+    runs, length = c.pairs, 2
+    while (has := np.bitwise_or.reduce(runs, axis=0) != 0).any():
+        longest[has] = length
+        runs, length = runs[:-1] & (runs[1:] >> np.uint32(1)), length + 1
+    return ratio(longest, float(len(c.places)))
 
 
 def _pairs(c: Context) -> Floats:
     """Share of all pairs of query words that stand within three places of each other in the title (where each stands first), in
     any order."""
-    terms = c.in_title.shape[1]
+    terms = len(c.places)
     if terms < 2:
         return _lead(c)
+    first, second = _two_of(terms)
+    place, has = np.bitwise_count(~c.places & (c.places - np.uint32(1))).astype(np.int8), c.stem_in_title
+    near = has[first] & has[second] & (np.abs(place[first] - place[second]) <= 3)
+    return share(near)
+
+
+@lru_cache(maxsize=64)
+def _two_of(terms: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """All pairs of numbers below `terms`: the smaller ones, and the larger."""
     first, second = np.triu_indices(terms, 1)
-    place, has = c.in_title.argmax(axis=2), c.stem_in_title
-    near = has[:, first] & has[:, second] & (np.abs(place[:, first] - place[:, second]) <= 3)
-    return ratio(near.sum(axis=1), float(len(first)))
+    return first, second
 
 
 def _last(c: Context) -> Floats:
     """How late the last match stands: 1 at the title's end, where English names have their noun; 0 without a match."""
-    places = c.matched
-    last = places.shape[1] - places[:, ::-1].argmax(axis=1)
-    length = np.maximum((c.title > 0).sum(axis=1), 1)
-    return np.where(places.any(axis=1), np.minimum(last / length, 1.0), 0.0).astype(np.float32)
+    return np.minimum(bits.after_last(c.matched) / np.maximum(c.title_words, 1), 1.0).astype(np.float32)
 
 
 def _lead(c: Context) -> Floats:
     """Whether the title has the query's first word."""
-    return c.stem_in_title[:, 0].astype(np.float32) if c.stem_in_title.shape[1] else np.zeros(c.size, np.float32)
+    return c.stem_in_title[0].astype(np.float32) if len(c.stem_in_title) else np.zeros(c.size, np.float32)
 
 
 def _missing_rare(c: Context) -> Floats:
     """The rarity of the rarest query word that the product lacks, by that of the rarest word."""
     if not len(c.rarity):
         return np.zeros(c.size, np.float32)
-    lacking = np.where(c.anywhere, np.float32(0), c.rarity[None, :])
-    return ratio(lacking.max(axis=1), float(c.rarity.max()))
+    lacking = np.where(c.anywhere, np.float32(0), c.rarity[:, None])
+    return ratio(lacking.max(axis=0), float(c.rarity.max()))
 
 
 def _missing_words(c: Context) -> Floats:
     """Query words that the product has nowhere, in fives, at most 1."""
-    return np.minimum((~c.anywhere).sum(axis=1) / 5.0, 1.0).astype(np.float32)
+    return np.minimum(np.add.reduce(~c.anywhere, axis=0, dtype=np.float64) / 5.0, 1.0).astype(np.float32)
 
 
 def _measured(c: Context) -> Floats:
     """Share of the query's numbers that stand before the same word in the title as in the query (`12 gauge`, `5 gal`)."""
-    numbers = [at for at in np.flatnonzero(c.query.kinds == text.NUMBER) if at + 1 < len(c.query.stems)]
-    if not numbers:
-        return np.zeros(c.size, np.float32)
-    together = [np.any(c.in_title[:, at, :-1] & c.in_title[:, at + 1, 1:], axis=1) for at in numbers]
-    return ratio(np.sum(together, axis=0), float(len(numbers)))
+    return share(c.pairs[c.numbers[c.numbers < len(c.pairs)]] != 0)
 
 
 FEATURES = (

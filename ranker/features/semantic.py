@@ -14,7 +14,7 @@ def _cosine(c: Context) -> Floats:
 
 
 def _cosine_relative(c: Context) -> Floats:
-    return fuse.min_max(c.cosines, np.any(c.found.vectors, axis=1))
+    return fuse.min_max(c.cosines, c.vectored)
 
 
 def _near(c: Context) -> Floats:

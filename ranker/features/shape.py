@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+import numpy.typing as npt
 
 from etalage.core import text
 from etalage.core.records import Floats
-from ranker.features.base import Context, Feature, Flags, standardized
+from ranker.features.base import Context, Feature, Flags, share, standardized
 
 
 def _deviation(values: Floats, among: Flags) -> Floats:
@@ -41,9 +44,17 @@ def _fused_rank(c: Context) -> Floats:
 
 def _reciprocal_fusion(c: Context) -> Floats:
     """Reciprocal rank fusion (Cormack et al. 2009) with k = 60, by its largest possible value."""
-    lists = (c.lexical_rank, c.vector_rank)
-    score = sum(np.where(ranks > 0, 61.0 / (60.0 + ranks), 0.0) for ranks in lists)
-    return (np.asarray(score) / 2).astype(np.float32)
+    worth = _worth(1 << c.size.bit_length())
+    return ((worth[c.lexical_rank] + worth[c.vector_rank]) / 2).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _worth(size: int) -> npt.NDArray[np.float64]:
+    """What each rank below `size` adds to `_reciprocal_fusion`; 0 for rank 0."""
+    worth = 61.0 / (60.0 + np.arange(size, dtype=np.float64))
+    worth[0] = 0
+    worth.setflags(write=False)
+    return worth
 
 
 def _product(c: Context) -> Floats:
@@ -63,16 +74,15 @@ def _best_cosine(c: Context) -> Floats:
 
 def _best_coverage(c: Context) -> Floats:
     """The largest share of query words that a title has: whether the catalog has the words at all."""
-    shares = c.stem_in_title.mean(axis=1) if c.stem_in_title.shape[1] else np.zeros(c.size)
-    return _whole_list(c, float(shares.max(initial=0.0)))
+    return _whole_list(c, float(share(c.stem_in_title).max(initial=0.0)))
 
 
 def _has_number(c: Context) -> Floats:
-    return _whole_list(c, float(np.any(c.query.kinds == text.NUMBER)))
+    return _whole_list(c, float(len(c.numbers) > 0))
 
 
 def _has_model(c: Context) -> Floats:
-    return _whole_list(c, float(np.any(c.query.kinds == text.MODEL)))
+    return _whole_list(c, float((c.query.kinds == text.MODEL).any()))
 
 
 FEATURES = (

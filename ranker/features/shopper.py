@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from etalage.core.records import Floats, cosine
-from ranker.features.base import Context, Feature
+from etalage.core.records import Floats
+from ranker.features.base import Context, Feature, normalized
 from ranker.taste import Taste
 
 _FAR = 2.0
@@ -14,22 +14,20 @@ _FAR = 2.0
 
 
 def _normalized(taste: Taste) -> Floats:
-    rows = taste.vectors.astype(np.float32)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    return normalized(taste.vectors.astype(np.float32))
 
 
 def _likeness(c: Context) -> Floats:
     if c.taste is None:
         return np.zeros(c.size, np.float32)
     mean = c.taste.weights @ _normalized(c.taste)
-    return cosine(mean, c.found.vectors) if mean.any() else np.zeros(c.size, np.float32)
+    return c.cosine(mean) if mean.any() else np.zeros(c.size, np.float32)
 
 
 def _nearest(c: Context) -> Floats:
     if c.taste is None:
         return np.zeros(c.size, np.float32)
-    known = [cosine(row, c.found.vectors) for row in _normalized(c.taste) if row.any()]
+    known = [c.cosine(row) for row in _normalized(c.taste) if row.any()]
     return np.max(known, axis=0).astype(np.float32) if known else np.zeros(c.size, np.float32)
 
 
@@ -66,9 +64,8 @@ def _price(c: Context) -> Floats:
         return np.zeros(c.size, np.float32)
     weights = c.taste.weights[known]
     usual = float((weights * np.log1p(prices[known])).sum() / weights.sum())
-    own = c.records["price"].astype(np.float32)
-    away = np.abs(np.log1p(np.maximum(own, 0)) - np.float32(usual))
-    return np.where(own > 0, 1 - np.minimum(away / np.float32(_FAR), 1), 0).astype(np.float32)
+    away = np.abs(c.log_price - np.float32(usual))
+    return np.where(c.records["price"] > 0, 1 - np.minimum(away / np.float32(_FAR), 1), 0).astype(np.float32)
 
 
 FEATURES = (

@@ -166,3 +166,10 @@ def test_kinds_are_told_apart() -> None:
 def test_ascii_is_cut_into_words_as_all_text_is(typed: str) -> None:
     plain = typed.replace("\u2019", "'")
     assert text._ASCII_WORD.findall(plain) == [match.group() for match in text._WORD.finditer(plain)]
+
+
+@given(st.text(alphabet="abZ019_:.,;' -!?\n", max_size=20) | st.just(f"{'x' * 300} y"))
+def test_located_words_are_the_stems_of_their_characters(typed: str) -> None:
+    found = text.located(typed)
+    assert [stem for stem, _, _ in found] == [token.stem for token in text.tokenize(typed)]
+    assert all(stem == text.tokenize(typed[start:end])[0].stem for stem, start, end in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,6 +113,14 @@ def test_rows_that_the_shop_moved_say_so(known: Searcher) -> None:
     retrieved = retrieve.candidates(known.engine, "products", query, Request(query.text, None))
     said = reasons.sentences(retrieved, [0, 1], None, "en", order="sorted", moved={1})
     assert [one.endswith("placed by the shop.") for one in said] == [False, True]
+
+
+def test_stems_that_have_no_place_in_the_text_move_no_other(engine: SearchEngine, make: Make, serve: Serve) -> None:
+    serve(make("a", "lamp", attributes={"colour": ["red"]}))
+    query = understand("red shoe")
+    retrieved = retrieve.candidates(engine, "products", query, Request(query.text, None))
+    cut = replace(retrieved, query=replace(query, text="red"))
+    assert reasons.sentences(cut, [0], None, "en") == ["Matches “red” in the details."]
 
 
 def test_words_of_the_description_are_told(

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from etalage.core.records import cosine
-from ranker.features import consensus
-from ranker.features.base import Context
+from ranker.features.base import FEW, MANY, Context
 
 from .candidates import column, retrieved, titles
 
@@ -42,6 +41,20 @@ def test_other_words_of_the_best() -> None:
     assert column(found, "words_of_best") == pytest.approx([1 / 3, 1 / 3, 1 / 6])
 
 
+def test_words_whose_ids_end_alike_are_told_apart() -> None:
+    found = retrieved("sock", titles("a a b", "a c", "d"), bm25=[[3.0], [2.0], [1.0]])
+    # Ids with the same lower bits; "d" is among the best once, "a" twice, however often a title has it.
+    a, b, c, d = 0x10001, 0x20001, 0x30001, 0x40001
+    found.candidates.records["title"][:, :3] = [[a, a, b], [a, c, 0], [d, 0, 0]]
+    assert column(found, "words_of_best") == pytest.approx([(2 + 2 + 1) / 9, (2 + 1) / 6, 1 / 3])
+
+
+def test_the_middle_of_an_even_number_of_prices() -> None:
+    cheap, dear = math.log1p(100), math.log1p(400)
+    found = retrieved("x", [{"title": "a", "price": 100}, {"title": "b", "price": 400}, {"title": "c"}])
+    assert column(found, "price_of_best") == pytest.approx([(dear - cheap) / 6, (dear - cheap) / 6, 0], abs=1e-6)
+
+
 def test_the_price_of_the_best() -> None:
     dear = round(100 * math.e)
     found = retrieved(
@@ -54,4 +67,4 @@ def test_the_price_of_the_best() -> None:
 def test_without_scores_nothing_is_common() -> None:
     found = retrieved("x", [{"title": "a", "brand": "Acme"}])
     assert column(found, "brand_of_best") == [0]
-    assert consensus.MANY > consensus.FEW
+    assert MANY > FEW

@@ -90,8 +90,19 @@ def test_standardized_by_hand() -> None:
     assert far.max() == 1.0
 
 
+@given(st.lists(st.floats(-1e6, 1e6, width=32) | st.just(math.nan), max_size=40))
+def test_standardized_is_what_numpy_computes(drawn: list[float]) -> None:
+    values = np.array(drawn, np.float32)
+    known = values[~np.isnan(values)].astype(np.float64)
+    expected = np.zeros(len(values), np.float32)
+    if len(known) > 1 and known.std() >= 1e-9:
+        expected = np.nan_to_num(np.clip((values - known.mean()) / known.std(), -3, 3) / 3).astype(np.float32)
+    assert standardized(values).tobytes() == expected.tobytes()
+
+
 def test_reciprocal_falls_with_the_logarithm_of_the_rank() -> None:
     assert reciprocal(np.array([1, 3, 0], np.int32)).tolist() == [1.0, 0.5, 0.0]
+    assert reciprocal(np.arange(1, 1025, dtype=np.int32))[-1] == np.float32(1 / math.log2(1025))
 
 
 # looks

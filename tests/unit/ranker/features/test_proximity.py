@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from .candidates import column, retrieved, titles
 
@@ -56,3 +58,20 @@ def test_a_number_before_its_unit() -> None:
 )
 def test_a_query_without_words_matches_nothing(name: str) -> None:
     assert column(retrieved("!", titles("red sock")), name) == [0]
+
+
+WORDS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=9)
+
+
+@settings(deadline=None, max_examples=60)
+@given(WORDS, WORDS)
+def test_the_longest_run_is_that_of_looking_everywhere(asked: list[str], title: list[str]) -> None:
+    runs = [
+        size
+        for size in range(1, len(asked) + 1)
+        for start in range(len(asked) - size + 1)
+        for at in range(len(title) - size + 1)
+        if asked[start : start + size] == title[at : at + size]
+    ]
+    found = retrieved(" ".join(asked), titles(" ".join(title)))
+    assert column(found, "title_run") == pytest.approx([max(runs, default=0) / len(asked)])
