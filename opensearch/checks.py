@@ -33,6 +33,7 @@ def request(asked: Request) -> None:
     names += [("range", one.name, fields.NUMERIC) for one in filters if isinstance(one, Range)]
     names += [("facet", name, fields.KEYWORD) for name in asked.facets]
     names += [("sort", asked.sort.name, fields.NUMERIC)] if asked.sort else []
+    names += [("collapse", asked.collapse, fields.SINGLE)] if asked.collapse else []
     names += [("vector", asked.vector_field, VECTORS)]
     for use, name, known in names:
         if name not in known:

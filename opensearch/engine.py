@@ -168,6 +168,7 @@ class Request:
     are alternatives (OR). `vector_field` is what `vector` is compared with, `vec_text` or `vec_image`. With `shop`, its query
     decides what matches and in which order, and `text` only gives the scores of the fields (`Candidates.lexical` and
     `fields`). `timeout` is how many seconds the answer may take. `pictures` also brings the candidates' image vectors.
+    `collapse` is a field of `fields.SINGLE` whose values are told for every candidate (`Candidates.groups`); it leaves none out.
     """
 
     text: str
@@ -186,6 +187,7 @@ class Request:
     pictures: bool = False
     also: tuple[str, ...] = ()
     floor: float | None = None
+    collapse: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,7 @@ class Candidates:
         generation: the generation that answered, and what it was built with (`spec`).
         pictures: int8 [n, dim_image], the stored image vectors where they were asked for, zero rows where there is none; else
             [n, 0].
+        groups: with `Request.collapse`, each candidate's value of that field, "" where it has none; else nothing.
     """
 
     ids: list[str]
@@ -222,6 +225,7 @@ class Candidates:
     timings: Mapping[str, float] = field(default_factory=dict)
     aggregations: Mapping[str, Any] = field(default_factory=dict)
     pictures: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros((0, 0), np.int8))
+    groups: Sequence[str] = ()
 
     def take(self, rows: Sequence[int]) -> Candidates:
         """The candidates of `rows` alone, in that order."""
@@ -236,6 +240,7 @@ class Candidates:
             records=self.records[at],
             titles=[self.titles[row] for row in rows],
             pictures=self.pictures[at],
+            groups=[self.groups[row] for row in rows] if self.groups else (),
         )
 
 

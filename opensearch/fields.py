@@ -36,6 +36,9 @@ PATHS: Final[Mapping[str, str]] = {
 KEYWORD: Final = ("brand", "category", "language", "currency", "variant_group", "tenant", "attrs")
 """Exact fields, for term filters and facets. `category` holds each level of the path, `attrs` holds `name=value`."""
 
+SINGLE: Final = ("brand", "language", "currency", "variant_group", "tenant")
+"""Those of `KEYWORD` that have at most one value, which hits can be collapsed by."""
+
 EXACT: Final[Mapping[str, str]] = {name: name for name in KEYWORD} | {"category": "category_path"}
 """What each field of `KEYWORD` is called in an OpenSearch query; there, `category` holds the names of the path one by one."""
 
@@ -90,7 +93,7 @@ def keywords(source: Mapping[str, Any]) -> dict[str, list[str]]:
     """The exact values of each field of `KEYWORD` for a document's source; empty lists where it has none."""
     attributes: Mapping[str, Sequence[str]] = source.get("attributes") or {}
     path = list(source.get("category", ()))
-    single = {name: source.get(name) for name in ("brand", "language", "currency", "variant_group", "tenant")}
+    single = {name: source.get(name) for name in SINGLE}
     return {name: [value] if value else [] for name, value in single.items()} | {
         "category": [PATH_SEPARATOR.join(path[: i + 1]) for i in range(len(path))],
         "attrs": [f"{name}={value}" for name, values in attributes.items() for value in values],

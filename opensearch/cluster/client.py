@@ -7,7 +7,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
@@ -18,7 +18,8 @@ from opensearchpy.serializer import JSONSerializer
 from etalage.core.errors import ConfigError, EngineError, EngineUnavailable, shorten
 from etalage.core.settings import Settings
 from opensearch.cluster.faults import Faults, Missing, Refused
-from opensearch.cluster.wire import Wire
+from opensearch.cluster.line import Line
+from opensearch.cluster.wire import Address, Wire
 
 __all__ = ["ATTEMPTS", "Client", "Missing", "Refused"]
 
@@ -80,11 +81,12 @@ class Client:
                 serializer=_Orjson(),
                 **options,
             )
-            self._wire = Wire(settings.opensearch_url, _user(settings), _secure(settings))
+            address = Address(settings.opensearch_url, _user(settings), _secure(settings))
         except (OSError, ValueError, opensearchpy.exceptions.ImproperlyConfigured) as error:
             raise self._faults.of(
                 EngineError, f"the connection cannot be set up ({error})", "Check the settings."
             ) from None
+        self._wire, self._line = Wire(address), Line(address)
 
     def call(
         self,
@@ -111,7 +113,35 @@ class Client:
             EngineError: anything else.
         """
         headers = {"content-type": "application/x-ndjson"} if lines else None
-        patience = max(self.timeout, _LONG) if long else self.timeout
+
+        def once(left: float) -> Any:
+            try:
+                answer = self._client.transport.perform_request(
+                    method, _path(path), params=dict(params or {}), body=body, timeout=left, headers=headers
+                )
+            except opensearchpy.exceptions.OpenSearchException as error:
+                raise self._faults.translate(error, left) from None
+            return self._theirs(answer)
+
+        return self._patiently(once, max(self.timeout, _LONG) if long else self.timeout, timeout)
+
+    def search(
+        self, *path: str, body: Any, params: Mapping[str, Any] | None = None, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """`call("POST", ...)` for what every search asks, without a client library in between. Raises what it raises."""
+        target, content = _target(path, params), orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+
+        def once(left: float) -> Any:
+            try:
+                return self._taken(*self._line.post(target, content, left))
+            except OSError as error:
+                raise self._broken(error, left) from None
+
+        answer: dict[str, Any] = self._patiently(once, self.timeout, timeout)
+        return answer
+
+    def _patiently(self, once: Callable[[float], Any], patience: float, timeout: float | None) -> Any:
+        """What `once` answers within the seconds that it is given, called again while the node is away or busy."""
         end = time.monotonic() + timeout if timeout is not None else None
         fault: EngineError = self._faults.late(0.0)
         for pause in _pauses(end):
@@ -121,28 +151,16 @@ class Client:
             if left <= 0:
                 break
             try:
-                answer = self._client.transport.perform_request(
-                    method,
-                    _path(path),
-                    params=dict(params or {}),
-                    body=body,
-                    timeout=left,
-                    headers=headers,
-                )
-            except opensearchpy.exceptions.OpenSearchException as error:
-                fault = self._faults.translate(error, left)
-                if not isinstance(fault, EngineUnavailable):
-                    raise fault from None
-            else:
-                return self._theirs(answer)
+                return once(left)
+            except EngineUnavailable as error:
+                fault = error
         raise fault from None
 
     async def post(
         self, *path: str, body: Any, params: Mapping[str, Any] | None = None, timeout: float | None = None
     ) -> dict[str, Any]:
         """`call("POST", ...)` on an event loop, where nothing waits in a thread. Raises what it raises."""
-        target = _path(path) + (f"?{urlencode(params)}" if params else "")
-        content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+        target, content = _target(path, params), orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
         end = time.monotonic() + (timeout if timeout is not None else self.timeout)
         fault: EngineError = self._faults.late(0.0)
         for pause in _pauses(end):
@@ -152,21 +170,27 @@ class Client:
             if left <= 0:
                 break
             try:
-                status, answer = await self._wire.post(target, content, left)
-            except TimeoutError:
-                raise self._faults.late(left) from None
-            except ssl.SSLError as error:
-                raise self._faults.untrusted(error) from None
-            except OSError:
-                fault = self._faults.away()
-            else:
-                told = _parsed(answer)
-                if 200 <= status < 300:
-                    return self._theirs(told)
-                fault = self._faults.refusal(status, told, "")
+                return self._taken(*await self._wire.post(target, content, left))
+            except EngineUnavailable as error:
+                fault = error
+            except OSError as error:
+                fault = self._broken(error, left)
                 if not isinstance(fault, EngineUnavailable):
-                    raise fault
+                    raise fault from None
         raise fault from None
+
+    def _taken(self, status: int, answer: bytes) -> Any:
+        """The parsed body of an answer. Raises what a refusal means."""
+        told = _parsed(answer)
+        if 200 <= status < 300:
+            return self._theirs(told)
+        raise self._faults.refusal(status, told, "")
+
+    def _broken(self, error: OSError, waited: float) -> EngineError:
+        """What a connection that failed after `waited` seconds means."""
+        if isinstance(error, TimeoutError):
+            return self._faults.late(waited)
+        return self._faults.untrusted(error) if isinstance(error, ssl.SSLError) else self._faults.away()
 
     def _theirs(self, answer: Any) -> Any:
         """An answer, unless it is a page of words. Raises EngineError."""
@@ -206,7 +230,9 @@ class Client:
             found += [one for one in answer["docs"] if one.get("found")]
         return found
 
-    def scan(self, index: str, query: Mapping[str, Any], sort: Sequence[Any], **body: Any) -> Iterator[dict[str, Any]]:
+    def scan(
+        self, index: str, query: Mapping[str, Any], sort: Sequence[Any], **body: Any
+    ) -> Generator[dict[str, Any], None, None]:
         """All hits of a query as one point in time shows them, in order of `sort`, page by page."""
         opened = self.call("POST", index, "_search", "point_in_time", params={"keep_alive": _KEEP_ALIVE})
         pit = {"id": opened["pit_id"], "keep_alive": _KEEP_ALIVE}
@@ -247,8 +273,9 @@ class Client:
         await self._wire.close()
 
     def close(self) -> None:
-        """Close what `call` has open."""
+        """Close what `call` and `search` have open."""
         self._client.close()
+        self._line.close()
 
 
 def _user(settings: Settings) -> tuple[str, str] | None:
@@ -284,6 +311,11 @@ def _parsed(answer: bytes) -> Any:
 def _path(parts: Sequence[str]) -> str:
     """A path of parts, each quoted."""
     return "/" + "/".join(quote(part, safe=",*") for part in parts)
+
+
+def _target(parts: Sequence[str], params: Mapping[str, Any] | None) -> str:
+    """A path of parts with parameters, percent-encoded."""
+    return _path(parts) + (f"?{urlencode(params)}" if params else "")
 
 
 def _pauses(end: float | None) -> Iterator[float]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
 from etalage.core.errors import EngineError, EngineTimeout, FingerprintMismatch
@@ -15,7 +16,7 @@ from opensearch import checks, fields
 from opensearch.cluster import documents, search
 from opensearch.cluster.client import Client, Missing, Refused
 from opensearch.cluster.jobs import ClusterJobs
-from opensearch.cluster.rows import Revision, Rows
+from opensearch.cluster.rows import Filling, Pages, Revision, Rows
 from opensearch.engine import Candidates, Generation, IndexSpec, LedgerRow, Outcome, Request, SearchEngine
 from opensearch.jobs import JobTable
 
@@ -24,6 +25,9 @@ SEQUENCES: Final = "etalage-sequences"
 
 _RETRYABLE: Final = (429, 503)
 _CONFLICT: Final = 409
+_PAGE: Final = 250
+"""Rows brought at a time: a third of a megabyte, which a search beside it hardly notices."""
+
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -47,6 +51,7 @@ class ClusterEngine(SearchEngine):
         self._jobs = ClusterJobs(self._client, replicas=settings.replicas)
         self._serving: dict[str, _Opened] = {}
         self._rows: dict[str, Rows] = {}
+        self._held, self._filling = settings.held, Filling()
         self._ready: set[str] = set()
 
     @property
@@ -332,7 +337,7 @@ class ClusterEngine(SearchEngine):
         return found.take(range(len(found.ids))[request.start : request.start + request.size])
 
     def _ask(self, path: tuple[str, ...], body: Any, params: Mapping[str, Any], request: Request) -> dict[str, Any]:
-        answer: dict[str, Any] = self._client.call("POST", *path, body=body, params=params, timeout=request.timeout)
+        answer = self._client.search(*path, body=body, params=params, timeout=request.timeout)
         if answer.get("timed_out"):
             raise EngineTimeout(
                 "OpenSearch did not finish in time", value=f"{request.timeout} s", remedy="Allow more time."
@@ -348,14 +353,23 @@ class ClusterEngine(SearchEngine):
 
         def fetch(ids: list[str]) -> list[tuple[str, Revision]]:
             copies = {"preference": search.params(request, opened.shards)["preference"]}
-            return search.rows_found(
-                self._client.call(
-                    "POST", served, "_search", body=search.rows_body(ids), params=copies, timeout=request.timeout
-                )
-            )
+            body, path = search.rows_body(ids), (served, "_search")
+            answer = self._client.search(*path, body=body, params=copies, timeout=request.timeout)
+            return search.rows_found(answer["hits"]["hits"])
 
-        rows = self._rows.get(generation.name) or self._rows.setdefault(generation.name, Rows(generation.spec))
-        return search.columns(answer, request, replace(generation, name=served), rows, fetch)
+        rows = self._rows.get(generation.name)
+        if rows is None:
+            rows = self._rows.setdefault(generation.name, Rows(generation.spec, self._held))
+        found = search.columns(answer, request, replace(generation, name=served), rows, fetch)
+        if rows.worth_filling():
+            self._filling.start(rows, self._all_rows(generation.name))
+        return found
+
+    def _all_rows(self, generation: str) -> Pages:
+        every: dict[str, Any] = {"match_all": {}}
+        with closing(self._client.scan(generation, every, [{"id": "asc"}], size=_PAGE, **search.ROWS)) as hits:
+            while page := list(islice(hits, _PAGE)):
+                yield search.rows_found(page)
 
     # OpenSearch's own requests
     def search(
@@ -366,8 +380,7 @@ class ClusterEngine(SearchEngine):
         timeout: float | None = None,
         params: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        answer: dict[str, Any] = self._client.call("POST", index, "_search", body=body, params=params, timeout=timeout)
-        return answer
+        return self._client.search(index, "_search", body=body, params=params, timeout=timeout)
 
     async def search_async(
         self,
@@ -385,7 +398,7 @@ class ClusterEngine(SearchEngine):
     def tally(self, index: str, body: Mapping[str, Any], *, timeout: float | None = None) -> int:
         # By a search, since `_count` reads some queries that are not valid for ever, and a thread of the node with it.
         counted = {**body, "size": 0, "track_total_hits": True}
-        return int(self._client.call("POST", index, "_search", body=counted, timeout=timeout)["hits"]["total"]["value"])
+        return int(self._client.search(index, "_search", body=counted, timeout=timeout)["hits"]["total"]["value"])
 
     def document(self, index: str, id: str, *, timeout: float | None = None) -> dict[str, Any] | None:
         params = {"_source_excludes": ",".join(fields.INTERNAL)}
@@ -427,6 +440,7 @@ class ClusterEngine(SearchEngine):
         return (hit["_source"] for hit in hits)
 
     def close(self) -> None:
+        self._filling.close()
         self._client.close()
 
 

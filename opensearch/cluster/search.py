@@ -8,7 +8,7 @@ node brings k neighbours from each: there the k best are found first, and a seco
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from zlib import crc32
@@ -44,8 +44,13 @@ WHISPER: Final = 2.0**-40
 """Boost of the clauses that only report the scores of the fields: added to any score it changes nothing, and a power of two
 keeps its bits."""
 
-_BARE: Final[Mapping[str, Any]] = {"_source": False, "stored_fields": "_none_", "docvalue_fields": ["id"]}
-"""Hits without stored fields, which are read from compressed blocks."""
+_BARE: Final[Mapping[str, Any]] = {"_source": False, "stored_fields": "_none_"}
+"""Hits without stored fields, which are read from compressed blocks. The last of their sort values is the id."""
+
+ROWS: Final[Mapping[str, Any]] = {**_BARE, "docvalue_fields": ["id", "record"], "seq_no_primary_term": True}
+"""Hits with what `Rows` holds of a document."""
+
+_NAMES: Final = tuple(NAMED + name for name in fields.TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,8 @@ def _shops(request: Request, shop: Shop, kept: Sequence[Any], neighbours: Sequen
 def _asked(request: Request) -> dict[str, Any]:
     """Parts of the body that only some requests have."""
     more: dict[str, Any] = {}
+    if request.collapse:
+        more["docvalue_fields"] = [request.collapse]
     if request.shop is not None and request.shop.post_filter is not None:
         more["post_filter"] = request.shop.post_filter
     if request.timeout is not None:
@@ -177,21 +184,22 @@ def rows_body(ids: Sequence[str]) -> dict[str, Any]:
         "size": len(ids),
         "sort": ["_doc"],
         "track_total_hits": False,
-        "seq_no_primary_term": True,
-        **_BARE,
-        "docvalue_fields": ["id", "record"],
+        **ROWS,
     }
 
 
-def rows_found(answer: Mapping[str, Any]) -> list[tuple[str, Revision]]:
-    """The values that `rows_body` found."""
-    hits = answer["hits"]["hits"]
-    return [(hit["fields"]["record"][0], revision) for hit, revision in zip(hits, revisions(answer), strict=True)]
+def rows_found(hits: Iterable[Mapping[str, Any]]) -> list[tuple[str, Revision]]:
+    """The values of hits that were asked for with `ROWS`."""
+    return [
+        (given["record"][0], Revision(given["id"][0], hit["_seq_no"], hit["_primary_term"]))
+        for hit in hits
+        for given in (hit["fields"],)
+    ]
 
 
-def revisions(answer: Mapping[str, Any]) -> list[Revision]:
-    """Which revision of which document each hit is."""
-    return [Revision(hit["fields"]["id"][0], hit["_seq_no"], hit["_primary_term"]) for hit in answer["hits"]["hits"]]
+def revisions(hits: Iterable[Mapping[str, Any]]) -> list[Revision]:
+    """Which revision of which document each hit of `body` is."""
+    return [Revision(hit["sort"][-1], hit["_seq_no"], hit["_primary_term"]) for hit in hits]
 
 
 def similarity(cosine: float) -> float:
@@ -202,7 +210,7 @@ def similarity(cosine: float) -> float:
 def near_ids(answer: Mapping[str, Any], floor: float | None) -> Near:
     """The ids that `near_body` found, as near as `floor` at least."""
     least = 0.0 if floor is None else similarity(floor)
-    return Near(tuple(hit["fields"]["id"][0] for hit in answer["hits"]["hits"] if hit["_score"] >= least))
+    return Near(tuple(hit["sort"][-1] for hit in answer["hits"]["hits"] if hit["_score"] >= least))
 
 
 def _kept(request: Request) -> list[Mapping[str, Any]]:
@@ -255,16 +263,13 @@ def columns(
     answer: Mapping[str, Any], request: Request, generation: Generation, rows: Rows, fetch: Fetch
 ) -> Candidates:
     """The answer of the node as candidates."""
-    wanted = revisions(answer)
+    wanted = revisions(answer["hits"]["hits"])
     found, titles, known = rows.read(wanted, fetch)
     hits = [answer["hits"]["hits"][number] for number in known]
-    scores = np.zeros((len(hits), len(fields.TEXT)), np.float32)
+    parts = [hit.get("matched_queries", {}) for hit in hits]
+    flat = (part.get(name, 0.0) for part in parts for name in _NAMES)
+    scores = np.fromiter(flat, np.float32, len(parts) * len(_NAMES)).reshape(len(parts), len(_NAMES))
     weights = np.fromiter(fields.TEXT.values(), np.float32)
-    column = {NAMED + name: number for number, name in enumerate(fields.TEXT)}
-    for row, hit in enumerate(hits):
-        for name, score in hit.get("matched_queries", {}).items():
-            if name in column:
-                scores[row, column[name]] = score
     if request.shop is not None:
         scores *= np.float32(1 / WHISPER)
     lexical = scores.sum(axis=1) if request.lists is not Lists.VECTOR else np.zeros(len(hits), np.float32)
@@ -291,6 +296,7 @@ def columns(
             for name, value in answer.get("aggregations", {}).items()
             if name.split("#")[-1] not in request.facets
         },
+        groups=[hit.get("fields", {}).get(request.collapse, [""])[0] for hit in hits] if request.collapse else (),
         pictures=np.ascontiguousarray(found["vec_image"][:, : None if request.pictures else 0]),
     )
 

@@ -87,8 +87,8 @@ class _Connection(asyncio.Protocol):
             self._answer.set_exception(Lost(why, not self._used))
 
 
-class Wire:
-    """Connections to one node, for one event loop: `close` before it ends.
+class Address:
+    """Where a node is, and what every request to it begins with.
 
     Args:
         url: the node's, with a path in front where a proxy has one. User and password in it are not looked at.
@@ -98,14 +98,25 @@ class Wire:
 
     def __init__(self, url: str, user: tuple[str, str] | None = None, secure: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(url)
-        self._host, self._secure = unquote(parts.hostname or ""), secure
-        self._port = parts.port or (9200 if secure is None else 443)
+        self.host, self.secure = unquote(parts.hostname or ""), secure
+        self.port = parts.port or (9200 if secure is None else 443)
         self._front = parts.path.rstrip("/")
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        head = f"host: {host}:{self._port}\r\ncontent-type: application/json\r\naccept: application/json\r\n"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        head = f"host: {host}:{self.port}\r\ncontent-type: application/json\r\naccept: application/json\r\n"
         if user is not None:
             head += f"authorization: Basic {base64.b64encode(':'.join(user).encode()).decode()}\r\n"
         self._head = head
+
+    def message(self, target: str, body: bytes) -> bytes:
+        """A POST of `body` to `target`, path and parameters, percent-encoded."""
+        return f"POST {self._front}{target} HTTP/1.1\r\n{self._head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+class Wire:
+    """Connections to one node, for one event loop: `close` before it ends."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
         self._free: list[_Connection] = []
         self._places = asyncio.Semaphore(MOST)
 
@@ -120,9 +131,7 @@ class Wire:
             TimeoutError: it took longer.
             OSError: there is no connection, or it broke off; a kept one that the node had closed is replaced once.
         """
-        message = (
-            f"POST {self._front}{target} HTTP/1.1\r\n{self._head}content-length: {len(body)}\r\n\r\n".encode() + body
-        )
+        message = self._address.message(target, body)
         async with asyncio.timeout(seconds), self._places:
             while True:
                 connection = await self._connection()
@@ -146,8 +155,9 @@ class Wire:
             kept = self._free.pop()
             if kept.usable:
                 return kept
+        at = self._address
         _, made = await asyncio.get_running_loop().create_connection(
-            _Connection, self._host, self._port, ssl=self._secure, server_hostname=self._host if self._secure else None
+            _Connection, at.host, at.port, ssl=at.secure, server_hostname=at.host if at.secure else None
         )
         return made
 

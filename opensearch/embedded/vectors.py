@@ -1,9 +1,9 @@
 """Nearest vectors of a snapshot: exact up to a measured size, HNSW beyond, exact again under a filter.
 
-Vectors are kept as int8 rows. Up to `exact_limit` rows usearch compares the query with each (19,406 x 384 on one core:
-0.7 ms; a float32 matrix-vector product took 1 to 3 ms and four times the memory; an HNSW graph 0.25 ms, but it misses
-some neighbours and takes 3 s to build). A margin of neighbours is compared again in floating point, so that ties break
-by row.
+Vectors are kept as int8 rows with their lengths. Up to `exact_limit` rows the query is multiplied with each in whole numbers
+(19,406 x 384 on one core: 0.36 ms by SimSIMD and 0.1 ms to choose the best; 0.93 ms by usearch's exact search, which finds each
+length anew; a float32 matrix-vector product took 1 to 3 ms and four times the memory; an HNSW graph 0.25 ms, but it misses some
+neighbours and takes 3 s to build). A margin of neighbours is compared again in floating point, so that ties break by row.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from usearch.index import Index, MetricKind, search
+from simsimd import cdist
+from usearch.index import Index
 
 from etalage.core.records import Floats, cosine, to_int8
 from opensearch.embedded.arrays import mapped
@@ -38,6 +39,8 @@ class Vectors:
         known = np.flatnonzero(self.known)
         self._known: npt.NDArray[np.int64] = known
         self._dense = self.rows if len(known) == len(self.rows) else np.ascontiguousarray(self.rows[known])
+        squares = np.einsum("ij,ij->i", self._dense, self._dense, dtype=np.int32)
+        self._lengths: Floats = np.sqrt(squares).astype(np.float32)
         graph = folder / f"{name}.usearch"
         self._graph: Index | None = Index.restore(str(graph), view=True) if graph.exists() else None
 
@@ -61,23 +64,22 @@ class Vectors:
     def nearest(self, query: Floats, k: int, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.int64]:
         """Rows of the `k` nearest by cosine, nearest first, ties by row; only rows of `mask` when it is given."""
         if mask is None:
-            return self._exact(query, k, self._known, self._dense) if self._graph is None else self._by_graph(query, k)
-        rows = self._known[mask[self._known]]
-        if self._graph is not None and len(rows) > _FILTERED_LIMIT:
+            return self._exact(query, k, slice(None)) if self._graph is None else self._by_graph(query, k)
+        kept = np.flatnonzero(mask[self._known])
+        if self._graph is not None and len(kept) > _FILTERED_LIMIT:
             found = self._by_graph(query, 4 * k)
-            kept = found[mask[found]]
-            if len(kept) >= k:
-                return kept[:k]
-        return self._exact(query, k, rows, self._dense if len(rows) == len(self._known) else self.rows[rows])
+            found = found[mask[found]]
+            if len(found) >= k:
+                return found[:k]
+        return self._exact(query, k, slice(None) if len(kept) == len(self._known) else kept)
 
-    def _exact(
-        self, query: Floats, k: int, rows: npt.NDArray[np.int64], vectors: npt.NDArray[np.int8]
-    ) -> npt.NDArray[np.int64]:
-        """The nearest of `rows`, whose vectors are given."""
+    def _exact(self, query: Floats, k: int, among: npt.NDArray[np.int64] | slice) -> npt.NDArray[np.int64]:
+        """The nearest of the documents that have a vector, of those at the places `among`."""
+        rows = self._known[among]
         if not len(rows) or k <= 0:
             return np.zeros(0, np.int64)
-        found = search(vectors, to_int8(query), min(k + _MARGIN, len(rows)), MetricKind.Cos, exact=True, threads=1)
-        return self._again(query, k, rows[np.asarray(found.keys, np.int64)])
+        dots = np.asarray(cdist(to_int8(query)[None], self._dense[among], "dot", out_dtype="float32"))[0]
+        return self._again(query, k, rows[top(dots / self._lengths[among], min(k + _MARGIN, len(rows)))])
 
     def _by_graph(self, query: Floats, k: int) -> npt.NDArray[np.int64]:
         if self._graph is None:

@@ -225,7 +225,12 @@ def test_further_candidates_pass_the_filters(engine: SearchEngine, index: str, s
 
 
 def test_what_is_below_the_floor_is_not_near(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:
-    vectors = {"a": unit(1, 0, 0, 0), "b": unit(0.6, 0.8, 0, 0), "c": unit(0.4, 0.6**0.5, 0.3**0.5, 0), "d": unit(-1, 0, 0, 0)}
+    vectors = {
+        "a": unit(1, 0, 0, 0),
+        "b": unit(0.6, 0.8, 0, 0),
+        "c": unit(0.4, 0.6**0.5, 0.3**0.5, 0),
+        "d": unit(-1, 0, 0, 0),
+    }
     serve(*(make(key, "lamp", list(vector), brand=key) for key, vector in vectors.items()), make("e", "shoe"))
     ask = Request("shoe", unit(1, 0, 0, 0), k=4, facets=("brand",))
     assert engine.candidates(index, ask).ids == ["a", "b", "c", "d", "e"]
@@ -388,7 +393,9 @@ def test_an_updated_record_is_read_anew(engine: SearchEngine, index: str, serve:
 
 
 # pictures
-def test_image_vectors_come_where_they_are_asked_for(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:
+def test_image_vectors_come_where_they_are_asked_for(
+    engine: SearchEngine, index: str, serve: Serve, make: Make
+) -> None:
     serve(
         make("a", "red shoe", vector=(1, 0, 0, 0), image=(0, 1)),
         make("b", "red hat", image=(1, 0)),
@@ -408,3 +415,32 @@ def test_image_vectors_come_where_they_are_asked_for(engine: SearchEngine, index
 def test_candidates_say_what_they_were_built_with(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:
     serving = serve(make("a"))
     assert engine.candidates(index, Request("thing")).spec == serving.spec
+
+
+# groups
+def test_the_group_of_each_candidate_is_told(engine: SearchEngine, index: str, serve: Serve, make: Make) -> None:
+    serve(
+        make("a", "red shoe", variant_group="g1", brand="Acme"),
+        make("b", "shoe", [1, 0, 0, 0]),
+        make("c", "red shoe coat", variant_group="g2", brand="Acme"),
+        make("d", "red shoe hat box", variant_group="g1"),
+        make("e", "lamp", variant_group="g3"),
+    )
+    vector = np.array([1, 0, 0, 0], np.float32)
+    near = engine.candidates(index, Request("red", vector, k=1, collapse="variant_group"))
+    assert list(zip(near.ids, near.groups, strict=True)) == [("b", ""), ("a", "g1"), ("c", "g2"), ("d", "g1")]
+    assert near.total == 4
+    assert list(near.take([3, 0]).groups) == ["g1", ""]
+    brands = engine.candidates(index, Request("red", collapse="brand"))
+    assert dict(zip(brands.ids, brands.groups, strict=True)) == {"a": "Acme", "c": "Acme", "d": ""}
+    assert not engine.candidates(index, Request("red")).groups
+    assert list(engine.candidates(index, Request("zebra", collapse="brand")).groups) == []
+
+
+@pytest.mark.parametrize("name", ["attrs", "category", "price", "nope"])
+def test_groups_are_of_a_keyword_with_one_value(
+    engine: SearchEngine, index: str, serve: Serve, make: Make, name: str
+) -> None:
+    serve(make("a", "red shoe"))
+    with pytest.raises(QueryError, match="collapse"):
+        engine.candidates(index, Request("red", collapse=name))

@@ -96,11 +96,13 @@ def posted(made: Client, *path: str, **more: Any) -> Any:
     return asyncio.run(once())
 
 
-@pytest.fixture(params=["call", "post"])
+@pytest.fixture(params=["call", "search", "post"])
 def ask(request: pytest.FixtureRequest) -> Ask:
-    """Both ways to ask: in a thread, and on an event loop."""
+    """All ways to ask: in a thread, with and without the client library, and on an event loop."""
     if request.param == "call":
         return lambda made: made.call("POST", "a", "_search", body={})
+    if request.param == "search":
+        return lambda made: made.search("a", "_search", body={})
     return lambda made: posted(made, "a", "_search", body={})
 
 

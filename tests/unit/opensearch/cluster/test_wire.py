@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from opensearch.cluster.wire import Lost, Wire
+from opensearch.cluster.wire import Address, Lost, Wire
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -36,7 +36,7 @@ def run(serve: Serve, use: Callable[[Wire], Awaitable[None]], connections: int) 
 
     async def main() -> None:
         async with await asyncio.start_server(serving, "127.0.0.1", 0) as server:
-            wire = Wire(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            wire = Wire(Address(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
             await use(wire)
             await wire.close()
         assert opened == connections
