@@ -62,10 +62,11 @@ class Shop:
         rules: bool = True,
         recent: Sequence[str] = (),
         language: str = "",
+        collapse: str = "",
     ) -> Answer:
         """Search; filters and sort as on the command line; without `understand`, words as they are; without
         `rules`, no merchandising rules; `recent` are ids of products that the shopper looked at, newest first; `language` is whose
-        words hits say in why they are there. Raises QueryError, EngineError, FingerprintMismatch."""
+        words hits say in why they are there; each value of the field `collapse` is shown once. Raises QueryError, EngineError, FingerprintMismatch."""
         if self._searcher is None:
             self._searcher = parts.searcher_of(self.settings, self.engine)
         ask = Ask(
@@ -79,6 +80,7 @@ class Shop:
             rules=rules,
             recent=tuple(recent),
             language=language,
+            collapse=collapse,
         )
         return self._searcher.search(ask)
 

@@ -188,6 +188,7 @@ def _rows_joined(first: Candidates, then: Candidates) -> Candidates:
         first,
         ids=[*first.ids, *then.ids],
         titles=[*first.titles, *then.titles],
+        groups=[*first.groups, *then.groups],
         **columns,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from etalage.core.encoders import Encoder
 from etalage.core.errors import FingerprintMismatch
 from etalage.core.records import Floats, cosine
 from opensearch.engine import Candidates, IndexSpec, Lists, Request, SearchEngine, Shop
-from ranker import fuse
+from ranker import collapse, fuse
 from ranker.behaviour.associations import NOTHING, Watched
 from ranker.query import PRICE, RELAXED, WITHOUT, Query, Step
 from ranker.sight import Sight
@@ -49,6 +49,16 @@ class Retrieved:
         cut = self.candidates.take(rows)
         fused = fuse_candidates(self.query, cut, self.cosines[at], self.looks[at], self.associated[at])
         return replace(fused, taste=self.taste)
+
+    def collapsed(self, window: int, chosen: Collection[str]) -> Retrieved:
+        """One candidate of each group, where there are groups, and those that are `chosen`: of the first `window` groups the best by
+        the fused score among the candidates up to the last of these groups, so that it is the same however many more follow; of
+        others, and of all with a window of 0, the first."""
+        groups = self.candidates.groups
+        if len(collapse.heads(groups)) == len(groups):
+            return self
+        top = self.take(range(collapse.depth(groups, window) if window else 0))
+        return self.take(collapse.best(self.candidates, top.fused, chosen))
 
 
 def verify(index: str, spec: IndexSpec, encoder: Encoder) -> None:
@@ -95,7 +105,7 @@ def candidates(
         depicted = () if sight is None or words is None else _depicted(engine, index, request, sight, words)
         answered = _with(engine, index, request, depicted)
     else:
-        answered = engine.candidates(index, request)
+        answered = collapse.candidates(engine, index, request)
     none = np.zeros(len(answered.ids), np.float32)
     cosines = none if request.vector is None else cosine(request.vector, answered.vectors)
     seen = None if sight is None or words is None else sight.seen(answered.spec, words)
@@ -105,11 +115,11 @@ def candidates(
 
 def _with(engine: SearchEngine, index: str, request: Request, depicted: tuple[str, ...]) -> Candidates:
     """The answer with the products of some pictures; where neither words nor vectors find any, pictures alone say too little."""
-    answered = engine.candidates(index, replace(request, also=(*request.also, *depicted)))
+    answered = collapse.candidates(engine, index, replace(request, also=(*request.also, *depicted)))
     if depicted and answered.total <= len(request.also) + len(depicted):
         count = replace(request, also=(), start=0, size=0, facets=())
         if not engine.candidates(index, count).total:
-            return engine.candidates(index, request)
+            return collapse.candidates(engine, index, request)
     return answered
 
 

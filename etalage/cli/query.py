@@ -60,6 +60,9 @@ def search(
         str,
         typer.Option("--language", help="Whose words say why a hit is there: en, de, fr, es, zh; else the query's."),
     ] = "",
+    collapse: Annotated[
+        str, typer.Option("--collapse", help="Show each value of a field once: variant_group, brand, ...")
+    ] = "",
     index: Index = None,
     home: Home = None,
     json: Json = False,
@@ -79,6 +82,7 @@ def search(
         rules=rules,
         recent=tuple(recent or ()),
         language=language,
+        collapse=collapse,
     )
     if bool(like) + bool(image) + bool(looks) > 1 or (like and q):
         raise QueryError(

@@ -82,6 +82,7 @@ class SearchBody(BaseModel):
     rules: Literal["on", "off"] = "on"
     recent: list[str] = Field(default_factory=list, max_length=100)
     language: str = Field("", max_length=200)
+    collapse: str = Field("", max_length=100)
     image_vector: list[float] = Field(default_factory=list, max_length=4096)
     image: str = ""
     like: str = Field("", max_length=512)
@@ -101,6 +102,7 @@ class SearchBody(BaseModel):
             rules=self.rules == "on",
             recent=tuple(self.recent),
             language=self.language,
+            collapse=self.collapse,
         )
 
 
@@ -127,6 +129,7 @@ def search(
     rules: Literal["on", "off"] = "on",
     recent: str = "",
     language: str = "",
+    collapse: str = "",
 ) -> JSONResponse:
     """Search by query string; an empty `q` browses by popularity."""
     ask = Ask(
@@ -140,6 +143,7 @@ def search(
         rules=rules == "on",
         recent=tuple(recent.split(",")) if recent else (),
         language=language or request.headers.get("accept-language", ""),
+        collapse=collapse,
     )
     return _answer(request, ask)
 

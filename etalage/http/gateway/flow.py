@@ -14,7 +14,7 @@ from etalage.core.errors import EngineError, QueryError
 from etalage.core.settings import Settings
 from etalage.http.gateway import reply, ubi
 from etalage.http.gateway.asked import RANK_OFF, RANK_ON, Asked
-from etalage.http.gateway.plan import Plan, plan
+from etalage.http.gateway.plan import Plan, collapsed, plan
 from opensearch.dsl import filters, gaps
 from opensearch.dsl.reading import Read
 from opensearch.engine import Filter, SearchEngine, Shop
@@ -137,7 +137,7 @@ async def search(gateway: Gateway, asked: Asked) -> Answered:
     """
     decided = plan(asked)
     await _refuse_gaps(gateway, asked)
-    if decided.kind == "rank":
+    if decided.kind == "rank" or (decided.kind == "browse" and asked.options.collapse):
         answered = await run_in_threadpool(_rank, gateway, asked, decided.read)
     else:
         ruled = await run_in_threadpool(_ruled, gateway, asked, decided)
@@ -165,7 +165,8 @@ async def _refuse_gaps(gateway: Gateway, asked: Asked) -> None:
 
 
 def _rank(gateway: Gateway, asked: Asked, read: Read) -> Answered:
-    """Rank: the shop's query and vectors bring the candidates, the ranker orders them, a last search shows the page."""
+    """Rank: the shop's query and vectors bring the candidates, the ranker orders them, or popularity where there is no text, and a
+    last search shows the page."""
     started = time.perf_counter()
     ranker = gateway.ranker_of(asked.options.rank)
     searcher = gateway.searcher_of(asked.index)
@@ -174,7 +175,7 @@ def _rank(gateway: Gateway, asked: Asked, read: Read) -> Answered:
     timings = dict(answer.timings)
     timings["page"] = round((time.perf_counter() - started) * 1000 - answer.took_ms, 3)
     used = ranker or searcher.ranker
-    name = used.manifest.name if used is not None else ""
+    name = (used.manifest.name if used is not None else "") if read.text.strip() else "browse"
     took = int((time.perf_counter() - started) * 1000)
     response = reply.ranked(asked, answer, page, name, took)
     response["ext"]["etalage"]["timings"] = timings
@@ -197,7 +198,7 @@ def _ask(asked: Asked, read: Read, ranker: Ranker | None) -> Ask:
         facets=(),
         explain=asked.options.explain or bool(body.get("explain")),
         shop=shop,
-        collapse=asked.options.collapse or (body.get("collapse") or {}).get("field", ""),
+        collapse=collapsed(asked),
         until=asked.until,
         ranker=ranker,
         understand=asked.options.understand,

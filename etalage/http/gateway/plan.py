@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etalage.http.gateway.asked import RANK_OFF, Asked
+from opensearch import fields
 from opensearch.dsl import reading
 from opensearch.dsl.reading import Read
 from ranker.query import MAX_CHARACTERS, understand
@@ -58,6 +59,12 @@ def plan(asked: Asked) -> Plan:
     return Plan("pass", said, why or "there is no text to rank by")
 
 
+def collapsed(asked: Asked) -> str:
+    """The field that a ranked search collapses by, as the ranker names it; empty where it does not."""
+    named: Any = (asked.body.get("collapse") or {}).get("field", "")
+    return asked.options.collapse or str(named).removesuffix(".keyword")
+
+
 def understand_able(text: str) -> bool:
     """Whether the ranker can make something of a text."""
     return len(text) <= MAX_CHARACTERS and len(understand(text).stems) > 0
@@ -78,4 +85,6 @@ def _refused(asked: Asked) -> str:
     collapse: Any = asked.body.get("collapse") or {}
     if "inner_hits" in collapse:
         return "the request has [collapse.inner_hits]"
+    if collapse and collapsed(asked) not in fields.SINGLE:
+        return "the request collapses by a field that is no keyword of one value"
     return ""

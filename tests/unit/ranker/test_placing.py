@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,17 @@ def test_collapsed_values_come_once_with_the_pinned_product_first(ruled: Ruled, 
     serve(*(make(f"s{n}", "shoe", price=n, variant_group=f"g{n // 2}") for n in range(6)))
     answer = ruled(rule('pin = ["s3"]', 'when.query = ["shoe"]')).search(Ask("shoe", collapse="variant_group"))
     assert ids(answer) == ["s3", "s0", "s4"]
+
+
+def test_every_pinned_product_wins_its_value_once(ruled: Ruled, make: Make, serve: Serve) -> None:
+    serve(
+        *(make(f"s{n}", "shoe", price=n, variant_group=f"g{n // 3}") for n in range(9)),
+        make("t8", "lamp", variant_group="g2"),
+    )
+    searcher = ruled(rule('pin = ["s5", "s4", "t8"]', 'when.query = ["shoe"]'), window=2)
+    ask = Ask("shoe", collapse="variant_group")
+    assert ids(searcher.search(ask)) == ["s5", "t8", "s0"]
+    assert [ids(searcher.search(replace(ask, size=1, start=n))) for n in range(4)] == [["s5"], ["t8"], ["s0"], []]
 
 
 # pages

@@ -62,6 +62,11 @@ def test_search_says_what_it_searched_for(etalage: Run, shop: Path) -> None:
     assert [hit["id"] for hit in answer["hits"]] == ["c"] and answer["understood"][0]["step"] == "price"
 
 
+def test_search_shows_each_value_once(shop: Path, etalage: Run) -> None:
+    hits = etalage("search", "", "--collapse", "brand", "--json", home=shop).document["hits"]
+    assert [hit["id"] for hit in hits] == ["b", "c"]
+
+
 def test_an_empty_query_browses_by_popularity(etalage: Run, shop: Path) -> None:
     answer = etalage("search", "", "--json", home=shop).document
     assert [hit["id"] for hit in answer["hits"]] == ["b", "c", "a"]

@@ -70,6 +70,7 @@ def test_without_text_or_order_popular_products_come_first(body: Any) -> None:
         ({"query": MATCH, "terminate_after": 10}, "the request has [terminate_after]"),
         ({"query": MATCH, "search_pipeline": "x"}, "the request has [search_pipeline]"),
         ({"query": MATCH, "collapse": {"field": "brand", "inner_hits": {"name": "a"}}}, "[collapse.inner_hits]"),
+        ({"query": MATCH, "collapse": {"field": "price"}}, "collapses by a field that is no keyword"),
         ({"query": MATCH, "ext": {"etalage": {"rank": "off"}}}, "ext.etalage.rank is off"),
         ({"query": {"match": {"title": "x" * 1001}}}, "more than 1000 characters"),
         ({"query": {"match": {"title": "!!!"}}}, "no word"),
