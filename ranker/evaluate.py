@@ -19,6 +19,7 @@ from opensearch.engine import Ids, Lists, Request, SearchEngine
 from ranker import adapt, features, metrics, retrieve
 from ranker.adapt import Adaptation
 from ranker.behaviour.associations import Watched
+from ranker.cross import Crossing, Read
 from ranker.floor import Floor
 from ranker.query import Query, understand
 from ranker.rerank import Ranker
@@ -53,6 +54,7 @@ class Evaluator:
         clicked: what was clicked for queries before, for `ranked`.
         floor: how near neighbours must be for `hybrid` and `ranked`.
         adaptation: moves query vectors, in every arm that has one; an adapter that cannot be used is an error.
+        crossing: reads the best with the query once more, for `ranked`; one that cannot be used is an error.
         understanding: what `hybrid` and `ranked` understand queries with; None takes them as they were typed.
         encoder_queries: hashes of the queries that the encoder was tuned on.
         reasons: arm → why it cannot run.
@@ -69,6 +71,7 @@ class Evaluator:
         clicked: Watched | None = None,
         floor: Floor | None = None,
         adaptation: Adaptation | None = None,
+        crossing: Crossing | None = None,
         understanding: Understanding | None = None,
         window: int = 200,
         neighbours: int = 100,
@@ -77,7 +80,7 @@ class Evaluator:
     ) -> None:
         self.engine, self.index, self.encoder, self.ranker, self.sight = engine, index, encoder, ranker, sight
         self.clicked = clicked
-        self.adaptation = adaptation
+        self.adaptation, self.crossing = adaptation, crossing
         self.understanding = understanding or Understanding.plain()
         self.window, self.neighbours = window, neighbours
         self.encoder_queries = frozenset(encoder_queries)
@@ -97,7 +100,7 @@ class Evaluator:
         the best order of the ranked arm's candidates.
 
         Raises:
-            QueryError: qrels share queries with the training of encoder, ranker or adapter (unless `allow_overlap`), or no query is left.
+            QueryError: qrels share queries with the training of encoder, ranker, adapter or cross-encoder (unless `allow_overlap`), or no query is left.
             ModelError: encoder, adapter or ranker failed.
         """
         if not allow_overlap:
@@ -157,8 +160,10 @@ class Evaluator:
         elif arm == "hybrid" or self.ranker is None:
             order = _ordered(found.ids, retrieved.fused, np.ones(len(found.ids), bool))
         else:
-            scores = final_scores(retrieved, self.ranker.score(features.matrix(retrieved)))
-            order = _ordered(found.ids, scores, np.ones(len(found.ids), bool))
+            scores = self.ranker.score(features.matrix(retrieved))
+            read = Read(scores) if self.crossing is None else self.crossing.read(self.engine, retrieved, scores)
+            final = final_scores(retrieved, read.scores)
+            order = _ordered(found.ids, final, np.ones(len(found.ids), bool))
         if only is None:
             return order[:_DEPTH]
         scored = {one for one, _ in order}
@@ -174,11 +179,12 @@ class Evaluator:
         return Request(query.lexical, vector, self.neighbours, 0, size, lists=lists, floor=floor)
 
     def _refuse_overlap(self, qrels: Qrels) -> None:
-        adapter = self._adapter()
+        adapter, cross = self._adapter(), None if self.crossing is None else self.crossing.manifest()
         trained = {
             "encoder": self.encoder_queries,
             "ranker": set() if self.ranker is None else set(self.ranker.manifest.queries),
             "adapter": set() if adapter is None else set(adapter.manifest.queries),
+            "cross-encoder": set() if cross is None else set(cross.queries),
         }
         for what, hashes in trained.items():
             shared = [query for query in qrels if query_hash(query) in hashes]
@@ -208,7 +214,13 @@ class Evaluator:
             ranker = {"name": self.ranker.manifest.name, "trained_on": self.ranker.manifest.trained_on}
             ranker["adapter"] = self.ranker.manifest.adapter
         adapter = self._adapter()
-        return {"encoder": encoder, "adapter": adapter.manifest.name if adapter is not None else None, "ranker": ranker}
+        cross = None if self.crossing is None else self.crossing.manifest()
+        return {
+            "encoder": encoder,
+            "adapter": adapter.manifest.name if adapter is not None else None,
+            "ranker": ranker,
+            "cross": None if cross is None else cross.name,
+        }
 
 
 def _ordered(ids: list[str], scores: Numbers, scored: np.ndarray[Any, np.dtype[np.bool_]]) -> list[tuple[str, float]]:

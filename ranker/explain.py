@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from etalage.core.records import Floats
 from opensearch import fields
@@ -85,31 +86,17 @@ def parts(retrieved: Retrieved, scores: Floats | None, rows: Sequence[int]) -> l
     """The parts of some candidates' scores: BM25 (combined and of each field that matched), cosine, both as the hybrid score adds
     them (`normalized`), how well the picture fits the words (0 where they are not compared), rank in each list (0: not in it), the
     fused score, and the ranker's (None where it was not asked)."""
-    found, chosen = retrieved.candidates, list(rows)
+    found, chosen = retrieved.candidates, np.array(rows, np.int64)
     lexical = fuse.ranks(found.lexical, found.lexical > 0)[chosen].tolist()
     vector = fuse.ranks(retrieved.cosines, found.near)[chosen].tolist()
-    peak = max(float(found.lexical.max(initial=0.0)), 1e-12)
-    words = found.lexical[chosen] / np.float32(peak)
+    bm25, fused = found.lexical[chosen], retrieved.fused[chosen]
+    words = bm25 / np.float32(max(float(found.lexical.max(initial=0.0)), 1e-12))
     # The fused score is the mean of both.
-    meaning = np.maximum(2.0 * retrieved.fused[chosen] - words, 0.0)
-    columns = zip(
-        *(
-            _rounded(column)
-            for column in (
-                found.lexical[chosen],
-                found.fields[chosen],
-                retrieved.cosines[chosen],
-                words,
-                meaning,
-                retrieved.looks[chosen],
-                retrieved.fused[chosen],
-            )
-        ),
-        lexical,
-        vector,
-        strict=True,
-    )
-    ranked = {} if scores is None else dict(enumerate(_rounded(scores)))
+    meaning = np.maximum(2.0 * fused - words, 0.0)
+    given = bm25, retrieved.cosines[chosen], words, meaning, retrieved.looks[chosen], fused
+    told = _rounded(np.concatenate([np.array(given).T, found.fields[chosen]], axis=1))
+    ranked = [] if scores is None else _rounded(scores[chosen[chosen < len(scores)]])
+    by_row = dict(zip([row for row in rows if scores is not None and row < len(scores)], ranked, strict=True))
     return [
         {
             "bm25": bm25,
@@ -119,9 +106,11 @@ def parts(retrieved: Retrieved, scores: Floats | None, rows: Sequence[int]) -> l
             "looks": looks,
             "rank": {"bm25": by_words, "vector": by_vector},
             "fused": fused,
-            "ranker": ranked.get(row),
+            "ranker": by_row.get(row),
         }
-        for row, (bm25, each, cosine, share, near, looks, fused, by_words, by_vector) in zip(rows, columns, strict=True)
+        for row, (bm25, cosine, share, near, looks, fused, *each), by_words, by_vector in zip(
+            rows, told, lexical, vector, strict=True
+        )
     ]
 
 
@@ -147,7 +136,7 @@ def _attributed(given: Page, ranked: list[int]) -> tuple[Attribution | None, Sha
     model = None if given.ranker is None else given.ranker.network
     if model is None or given.matrix is None or given.scores is None or not ranked:
         return None, None
-    mean: Floats = given.matrix.mean(axis=0)
+    mean: Floats = np.add.reduce(given.matrix, axis=0) / np.float32(len(given.matrix))
     values = given.matrix[ranked]
     told = attribution.attribute(model, values, mean, given.scores[ranked])
     return told, None if told is None else Shares(ranked, values, told.shares, mean)
@@ -156,31 +145,39 @@ def _attributed(given: Page, ranked: list[int]) -> tuple[Attribution | None, Sha
 def _contributions(told: Attribution, shares: Shares, *, full: bool) -> list[dict[str, Any]]:
     """What adds most to each score, and the sum of what is not listed, so that `baseline`, contributions, `others` and `rest` are
     the score; all of it and the families' sums when `full`."""
-    added = told.shares
-    most = np.argsort(-np.abs(added), axis=1, kind="stable")[:, : len(NAMES) if full else TOP]
-    listed = np.take_along_axis(added, most, axis=1)
+    added, at = told.shares, np.arange(len(told.shares))[:, None]
+    most = _largest(np.abs(added), len(NAMES) if full else TOP)
+    listed, count = added[at, most], most.shape[1]
+    others = added.sum(axis=1) - listed.sum(axis=1)
+    numbers = _rounded(np.concatenate([shares.values[at, most], listed, others[:, None], told.rest[:, None]], axis=1))
+    baseline = round(told.baseline, 4)
     found = [
         {
-            "baseline": round(told.baseline, 4),
+            "baseline": baseline,
             "contributions": [
                 {"feature": NAMES[at], "value": value, "contribution": share}
-                for at, value, share in zip(*columns, strict=True)
+                for at, value, share in zip(names, row[:count], row[count:-2], strict=True)
             ],
-            "others": others,
-            "rest": rest,
+            "others": row[-2],
+            "rest": row[-1],
         }
-        for *columns, others, rest in zip(
-            most.tolist(),
-            _rounded(np.take_along_axis(shares.values, most, axis=1)),
-            _rounded(listed),
-            _rounded(added.sum(axis=1) - listed.sum(axis=1)),
-            _rounded(told.rest),
-            strict=True,
-        )
+        for names, row in zip(most.tolist(), numbers, strict=True)
     ]
     if full:
         for one, sums in zip(found, _rounded(added @ _MEMBERS), strict=True):
             one["families"] = dict(zip(FAMILIES, sums, strict=True))
+    return found
+
+
+def _largest(sizes: Floats, count: int) -> npt.NDArray[np.int64]:
+    """The places of the `count` largest of each row, in order, ties by place: int64 [n, count]."""
+    if count > TOP:
+        return np.argsort(-sizes, axis=1, kind="stable")[:, :count]
+    # A few times the largest of what is left is found faster than all are sorted.
+    left, rows, found = sizes.copy(), np.arange(len(sizes)), np.empty((len(sizes), count), np.int64)
+    for number in range(count):
+        found[:, number] = most = left.argmax(axis=1)
+        left[rows, most] = -1
     return found
 
 
@@ -197,5 +194,5 @@ def _everything(given: Page, row: int, *, explained: bool) -> dict[str, Any]:
 
 def _rounded(values: Floats) -> list[Any]:
     """Values as Python's, with 4 decimals."""
-    rounded: list[Any] = np.round(values.astype(np.float64), 4).tolist()
+    rounded: list[Any] = values.astype(np.float64).round(4).tolist()
     return rounded

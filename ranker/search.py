@@ -15,9 +15,10 @@ from etalage.core.errors import EngineTimeout, EngineUnavailable, ModelError, Qu
 from etalage.core.records import Floats
 from opensearch import fields
 from opensearch.engine import MAX_WINDOW, Filter, Lists, Request, SearchEngine, Shop, Sort
-from ranker import adapt, explain, features, placing, retrieve
+from ranker import adapt, collapse, cross, explain, features, placing, retrieve
 from ranker.adapt import Adaptation, Meaning
 from ranker.behaviour.associations import Watched
+from ranker.cross import Crossing, Read
 from ranker.floor import Floor
 from ranker.merchandising import Said
 from ranker.placing import Applied, Places
@@ -41,10 +42,10 @@ class Ask:
     """One search: what to find and which hits of the answer to return. An empty `q` browses by popularity.
 
     `image` is a vector to compare with the products' own in `image_field`; then nothing is re-ranked, since the ranker has learnt from
-    texts only. With `shop`, that query decides what matches, and `q` is the text in it. `collapse` is a keyword field of
-    which each value is shown once, among the candidates that are ranked. `until` is the moment (`time.monotonic`) by which
-    the answer is due. `ranker` stands in for the searcher's own. Without `understand`, words are searched as they were typed; with
-    `shop`, they are at most corrected. Without `rules`, the shop's merchandising rules are left out. `recent` are ids of products that
+    texts only. With `shop`, that query decides what matches, and `q` is the text in it. `collapse` is a field of `fields.SINGLE` of
+    which each value is shown once, so that the window holds that many values; products without a value all stay. `until` is the
+    moment (`time.monotonic`) by which the answer is due. `ranker` stands in for the searcher's own. Without `understand`, words are
+    searched as they were typed; with `shop`, they are at most corrected. Without `rules`, the shop's merchandising rules are left out. `recent` are ids of products that
     this shopper looked at, newest first, for the ranker. `language` is a tag or an `Accept-Language` header, in whose words hits say
     why they are there.
     """
@@ -129,6 +130,7 @@ class Searcher:
         clicked: what was clicked for queries before; None does without.
         floor: how near neighbours must be; None takes them all.
         adaptation: moves query vectors towards what the shop's shoppers mean; None does without.
+        crossing: reads the best with the query once more; None does without.
         understanding: what queries are understood with; None takes them as they were typed.
         merchandising: the shop's rules; None does without.
         window: candidates that are re-ranked.
@@ -146,6 +148,7 @@ class Searcher:
         clicked: Watched | None = None,
         floor: Floor | None = None,
         adaptation: Adaptation | None = None,
+        crossing: Crossing | None = None,
         understanding: Understanding | None = None,
         merchandising: RuleFile | None = None,
         window: int = 200,
@@ -153,7 +156,7 @@ class Searcher:
     ) -> None:
         self.engine, self.index, self.encoder, self.ranker, self.sight = engine, index, encoder, ranker, sight
         self.clicked = clicked
-        self.adaptation = adaptation
+        self.adaptation, self.crossing = adaptation, crossing
         self.understanding = understanding or Understanding.plain()
         self.merchandising = merchandising
         self.window, self.neighbours = window, neighbours
@@ -178,21 +181,27 @@ class Searcher:
         request = self._request(ask, query, meaning, applied, alone)
         retrieved, brought = placing.parted(self._retrieve(ask, query, request, meaning), applied)
         clock.lap("retrieve")
+        unranked = alone or ask.sort is not None or not (query.text or ask.image)
+        if ask.collapse:
+            retrieved = retrieved.collapsed(0 if unranked else self.window, applied.pins)
         size = len(retrieved.candidates.ids)
-        ranked = 0 if alone or not (query.text or ask.image) else min(self.window, size)
+        ranked = 0 if unranked else min(self.window, size)
         if recent and ranked and not ask.image:
             retrieved = self._acquainted(ask, retrieved, recent, degraded)
         head = retrieved if ranked == size else retrieved.take(range(ranked))
         matrix, scores = self._rank(ask, head, degraded, clock)
+        read = cross.read(self.crossing, self.engine, head, scores, ask.left(), degraded)
+        if read.told:
+            clock.lap("cross")
         shown = self._with_pinned(placing.joined(retrieved, brought), request, applied, meaning)
         places = Places()
         if not alone:
             places = placing.places(
                 self.engine, applied, shown.candidates, min(self.window, size), ask.left(), scored=ranked > 0
             )
-        final = places.raised(final_scores(head, scores), named(head.query, head.candidates))
-        order = self._order(ask, head, shown, final, size, places) if not alone else _page(ask, query, size)
-        hits = self._hits(ask, shown, head, order, matrix, scores, final, places)
+        final = places.raised(final_scores(head, read.scores), named(head.query, head.candidates))
+        order = self._order(ask, head, shown, final, size, places) if not alone else list(range(min(ask.size, size)))
+        hits = self._hits(ask, shown, head, order, matrix, scores, read, final, places)
         clock.lap("answer")
         found = retrieved.candidates
         return Answer(
@@ -223,7 +232,9 @@ class Searcher:
 
     def _alone(self, ask: Ask, query: Query, applied: Applied) -> bool:
         """Whether just the page is brought, in the engine's order: past the window, which that order continues, and where nothing
-        is ranked. What was pinned moves every later page, so that these are then counted from the first hit on."""
+        is ranked. What was pinned or collapsed moves every later page, so that these are then counted from the first hit on."""
+        if ask.collapse:
+            return False
         if ask.sort is not None:
             return True
         browse = not query.text and not ask.image
@@ -267,6 +278,7 @@ class Searcher:
             also=tuple(applied.pins) if query.text else (),
             floor=self.floor.now() if self.floor is not None and meaning is not None and not ask.image else None,
             timeout=ask.left(),
+            collapse=ask.collapse,
         )
 
     def _retrieve(self, ask: Ask, query: Query, request: Request, meaning: Meaning | None) -> Retrieved:
@@ -331,28 +343,10 @@ class Searcher:
     ) -> list[int]:
         """Rows of the page, in order: of the `size` candidates, and of those in `shown` that were pinned."""
         ranked = by_score(final, head.candidates.ids)
-        if ask.collapse and ranked:
-            order = self._collapsed(ask, shown, places.arranged(ranked, len(ranked)))
-        else:
-            order = places.arranged([*ranked, *range(len(ranked), size)], self.window)
+        order = places.arranged([*ranked, *range(len(ranked), size)], self.window)
+        if ask.collapse:
+            order = collapse.once(shown.candidates.groups, order)
         return order[ask.start : ask.start + ask.size]
-
-    def _collapsed(self, ask: Ask, shown: Retrieved, order: list[int]) -> list[int]:
-        """The best row of each value of the field; rows without a value all stay."""
-        found = shown.candidates
-        ids = [found.ids[row] for row in order]
-        body = {"query": {"ids": {"values": ids}}, "size": len(ids), "_source": False}
-        body |= {"docvalue_fields": [ask.collapse]}
-        hits = self.engine.search(found.generation, body, timeout=ask.left())["hits"]["hits"]
-        groups = {hit["_id"]: hit.get("fields", {}).get(ask.collapse, [None])[0] for hit in hits}
-        seen: set[Any] = set()
-        kept = []
-        for row in order:
-            group = groups.get(found.ids[row])
-            if group is None or group not in seen:
-                kept.append(row)
-                seen.add(group)
-        return kept
 
     def _hits(
         self,
@@ -362,6 +356,7 @@ class Searcher:
         order: list[int],
         matrix: Floats | None,
         scores: Floats | None,
+        read: Read,
         final: Numbers,
         places: Places,
     ) -> list[Hit]:
@@ -381,6 +376,8 @@ class Searcher:
             )
         )
         for row, parts in zip(order, described, strict=True):
+            if row in read.told:
+                parts["cross"] = read.told[row]
             if row in places.told:
                 parts["rule"] = ", ".join(places.told[row])
             score = round(float(final[row]), 6) if row < len(head.candidates.ids) else 0.0
@@ -400,12 +397,6 @@ def _unranked(ask: Ask, query: Query) -> str:
     if ask.sort is not None:
         return "sorted"
     return "" if query.text or ask.image else "browsed"
-
-
-def _page(ask: Ask, query: Query, size: int) -> list[int]:
-    """Rows of a page that was brought alone; past the window nothing is collapsed, so that no value comes twice."""
-    collapsed = ask.collapse and ask.sort is None and (query.text or ask.image)
-    return [] if collapsed else list(range(min(ask.size, size)))
 
 
 def _unmatched(ask: Ask, retrieved: Retrieved) -> tuple[Step, ...]:

@@ -13,6 +13,7 @@ from etalage.core.encoders.image import ImageEncoder
 from etalage.core.encoders.manifest import TOKENIZER
 from etalage.core.errors import ConfigError, EtalageError, ModelError
 from etalage.core.settings import Settings
+from indexer import documents
 from indexer.looks import Looks
 from indexer.pictures import PictureSource
 from indexer.quality import RULES, Rules
@@ -20,6 +21,7 @@ from opensearch.engine import SearchEngine
 from ranker import rerank
 from ranker.adapt import Adaptation
 from ranker.behaviour.associations import Watched
+from ranker.cross import Crossing
 from ranker.evaluate import Evaluator
 from ranker.floor import Floor
 from ranker.rerank import Ranker
@@ -111,6 +113,16 @@ def adaptation_of(settings: Settings) -> Adaptation:
     return Adaptation(adapter_folder(settings))
 
 
+def cross_folder(settings: Settings) -> Path:
+    """Where the cross-encoder of `settings.index` is kept."""
+    return settings.home / "cross" / settings.index
+
+
+def crossing_of(settings: Settings) -> Crossing:
+    """What reads the best products of `settings.index` with the query, if a cross-encoder was trained."""
+    return Crossing(cross_folder(settings), documents.passage, settings.cross_budget_ms)
+
+
 def vocabulary_folder(settings: Settings) -> Path:
     """Where the vocabularies of indexes are kept, one file each."""
     return settings.home / "vocabulary"
@@ -160,6 +172,7 @@ def searcher_of(settings: Settings, engine: SearchEngine) -> Searcher:
         clicked=clicked_of(settings),
         floor=floor_of(settings, encoder),
         adaptation=adaptation_of(settings),
+        crossing=crossing_of(settings),
         understanding=understanding_of(settings),
         merchandising=merchandising_of(settings),
         window=settings.candidates,
@@ -189,6 +202,7 @@ def evaluator_of(settings: Settings, engine: SearchEngine) -> Evaluator:
         clicked=clicked_of(settings),
         floor=floor_of(settings, encoder),
         adaptation=adaptation_of(settings),
+        crossing=crossing_of(settings),
         understanding=understanding_of(settings),
         window=settings.candidates,
         neighbours=settings.neighbours,

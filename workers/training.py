@@ -13,7 +13,7 @@ from indexer import documents
 from opensearch.engine import SearchEngine
 from ranker import rerank
 from ranker.rerank import Ranker
-from ranker.training import adapter, dataset, encoder, report
+from ranker.training import adapter, crossing, dataset, encoder, report
 from ranker.training.judgments import Judgments
 from ranker.training.tuning import Tell
 from workers import parts
@@ -95,6 +95,38 @@ def train_adapter(
     plan = adapter.Plan(minutes, seed, force, f"{source} ({judged.digest})", understanding)
     folder = parts.adapter_folder(settings)
     return adapter.train(engine, settings.index, parts.encoder_of(settings), judged, folder, plan, tell)
+
+
+def train_cross(
+    settings: Settings,
+    engine: SearchEngine,
+    judged: Judgments,
+    source: str,
+    *,
+    weights: Path | None = None,
+    minutes: float = 10.0,
+    seed: int = 0,
+    force: bool = False,
+    resume: bool = False,
+    tell: Tell = lambda doing: None,
+) -> dict[str, Any]:
+    """Train a cross-encoder that reads what the ranker in use puts first. Raises as `rerank.load`, `base_of` and
+    `ranker.training.crossing.train`."""
+    base = base_of(settings, weights)
+    plan = crossing.Plan(
+        checkpoint=settings.home / "tuning" / settings.index / "cross.pt",
+        passage=documents.passage,
+        ranked=parts.plan_of(settings, judged, source),
+        ranker=rerank.load(settings.home),
+        budget=settings.cross_budget_ms,
+        minutes=minutes,
+        seed=seed,
+        force=force,
+        resume=resume,
+        trained_on=f"{source} ({judged.digest})",
+    )
+    used, folder = parts.encoder_of(settings), parts.cross_folder(settings)
+    return crossing.train(engine, settings.index, used, base, judged, folder, plan, tell)
 
 
 def train_all(

@@ -1,4 +1,4 @@
-"""`etalage train ranker`, `adapter`, `encoder`, `all`, `align`: how search gets better."""
+"""`etalage train ranker`, `adapter`, `encoder`, `cross-encoder`, `all`, `align`: how search gets better."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     train.command("ranker")(ranker)
     train.command("adapter")(adapter)
     train.command("encoder")(encoder)
+    train.command("cross-encoder")(cross_encoder)
     train.command("all")(everything)
     train.command("align")(align)
     app.add_typer(train, name="train")
@@ -220,6 +221,54 @@ def show_encoder(report: Mapping[str, Any]) -> None:
     out.print(
         "  etalage train all --qrels FILE   # with the same --seed: adapter and ranker were trained beside the old vectors"
     )
+
+
+def cross_encoder(
+    qrels: Qrels,
+    queries: Queries = None,
+    minutes: Minutes = 10.0,
+    seed: Seed = 0,
+    force: Annotated[bool, typer.Option("--force", help="Keep it even if it is no better.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from where an interrupted training was.")] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", help="Folder of the encoder's torch weights, if it was exported from one."),
+    ] = None,
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Train a small transformer that reads the query with each of the ranker's best products, and use it if they are ordered better."""
+    settings = settings_of(home, index)
+    judged = judgments.read(qrels, queries)
+    with engine_for(settings) as engine, err.status("training a cross-encoder") as status:
+        report = training.train_cross(
+            settings, engine, judged, qrels.name, weights=weights, minutes=minutes, seed=seed, force=force, resume=resume,
+            tell=status.update,
+        )  # fmt: skip
+    answer(report, json, show_cross)
+
+
+def show_cross(report: Mapping[str, Any]) -> None:
+    """A report of a cross-encoder for people."""
+    table = Table("nDCG@10", "ranked", "with it", "difference", "95 % interval", "p", box=None)
+    for part in ("validation", "test"):
+        found = report[part]
+        means = (f"{found[one]:.4f}" for one in ("without", "with"))
+        interval = f"{found['low']:+.4f} to {found['high']:+.4f}"
+        table.add_row(f"{part} queries", *means, f"{found['difference']:+.4f}", interval, f"{found['p']:.4f}")
+    out.print(table)
+    fit, parity = report["fit"], report["parity"]
+    sizes = ", ".join(f"{number} {name}" for name, number in report["queries"].items())
+    out.print(
+        f"queries: {sizes}; {fit['steps']} steps in {fit['seconds']} s, {'bfloat16' if fit['half'] else 'float32'}"
+    )
+    out.print(
+        f"{report['depth']} products are read, {report['milliseconds']:.2f} ms each on one thread; weight {report['weight']};"
+        f" {report['bytes']:,} bytes, int8 like fp32 by {parity['correlation']:.4f} on {parity['pairs']} pairs"
+    )
+    kept = "is in use now" if report["saved"] else f"was not kept: {report['refused']} (--force keeps it)"
+    out.print(f"{report['cross']} {kept}")
 
 
 def everything(

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     opensearch_ca: Path | None = Field(None, description="certificate bundle that signs the node's certificate")
     opensearch_verify: bool = Field(True, description="verify the node's certificate")
     opensearch_timeout: float = Field(10.0, gt=0, le=600, description="seconds before a request is given up")
+    held: int = Field(65_536, ge=1000, description="products that a process holds beside a node, 1 kB each")
     shards: int = Field(1, ge=1, le=1024, description="primary shards of a new generation")
     replicas: int = Field(0, ge=0, le=16, description="replicas of a new generation")
 
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     understand_off: str | None = Field(None, description="steps of query understanding that are off, a comma list, or * for all")
     rules: Path | None = Field(None, description="TOML file of merchandising rules; unset: none")
     candidates: int = Field(200, ge=10, le=1000, description="products brought to the ranker per query")
+    cross_budget_ms: float = Field(30.0, ge=0, le=1000, description="milliseconds in which a trained cross-encoder reads the best; 0: off")
     neighbours: int = Field(100, ge=1, le=1000, description="vector neighbours among the candidates (k)")
     exact_limit: int = Field(50_000, ge=0, description="vectors searched exactly up to this many, by HNSW beyond")
 

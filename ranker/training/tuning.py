@@ -105,23 +105,37 @@ def encode(module: Any, tokens: Tokens, half: bool = False) -> Floats:
 
 def plan(module: Any, texts: Texts, lessons: Lessons, *, minutes: float, seed: int, about: str) -> Course:
     """As many steps as fit into the minutes by a few that are timed, at most `EPOCHS` passes; the module stays as it is."""
-    whole = EPOCHS * math.ceil(len(texts.queries) / _size(texts))
-    paces = {half: _pace(module, texts, lessons, half, seed) for half in (False, True)}
+    none: list[list[int]] = [list(one)[:1] for one in lessons.irrelevant]
+    return course(
+        module,
+        lambda step, half: _loss(module, texts, lessons, none, step, half, seed),
+        EPOCHS * math.ceil(len(texts.queries) / _size(texts)),
+        minutes=minutes,
+        seed=seed,
+        about=about,
+    )
+
+
+def course(
+    module: Any, loss: Callable[[int, bool], Any], most: int, *, minutes: float, seed: int, about: str
+) -> Course:
+    """As many steps as fit into the minutes by a few of `loss` (of a step, in half precision or not) that are timed, at most `most`; the
+    module stays as it is."""
+    paces = {half: _pace(module, loss, half) for half in (False, True)}
     half = paces[True] < 0.8 * paces[False]
-    return Course(max(1, min(whole, int(60 * minutes / paces[half]))), half, seed, about)
+    return Course(max(1, min(most, int(60 * minutes / paces[half]))), half, seed, about)
 
 
 def _size(texts: Texts) -> int:
     return min(BATCH, max(2, len(texts.queries) // 4))
 
 
-def _pace(module: Any, texts: Texts, lessons: Lessons, half: bool, seed: int) -> float:
+def _pace(module: Any, loss: Callable[[int, bool], Any], half: bool) -> float:
     """Seconds of a step: the median of three."""
     took = []
-    none: list[list[int]] = [list(one)[:1] for one in lessons.irrelevant]
     for step in range(3):
         started = time.monotonic()
-        _loss(module, texts, lessons, none, step, half, seed).backward()
+        loss(step, half).backward()
         took.append(time.monotonic() - started)
         module.zero_grad(set_to_none=True)
     return max(float(np.median(took)), 1e-6)
@@ -147,17 +161,39 @@ def fit(
     Raises:
         ModelError: there is no checkpoint to go on from, or it is of another training.
     """
+    hard = contrastive.mine(lessons)
+    return steps(
+        module,
+        lambda step: _loss(module, texts, lessons, hard, step, course.half, course.seed),
+        course,
+        checkpoint,
+        resume=resume,
+        tell=tell,
+        seconds=seconds,
+    )
+
+
+def steps(
+    module: Any,
+    loss: Callable[[int], Any],
+    course: Course,
+    checkpoint: Path,
+    *,
+    resume: bool = False,
+    tell: Tell = lambda doing: None,
+    seconds: float = SAVED,
+) -> list[float]:
+    """`fit` by any loss of a step's number."""
     torch = onnx.extra("torch")
     trained = [weights for weights in module.parameters() if weights.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=_DECAY)
     done = _resumed(checkpoint, module, optimizer, course) if resume else 0
-    hard = contrastive.mine(lessons)
     losses: list[float] = []
     saved = time.monotonic()
     for step in range(done, course.steps):
         for group in optimizer.param_groups:
             group["lr"] = rate(step, course.steps)
-        value = _loss(module, texts, lessons, hard, step, course.half, course.seed)
+        value = loss(step)
         optimizer.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(trained, _NORM)
@@ -180,7 +216,7 @@ def _loss(module: Any, texts: Texts, lessons: Lessons, hard: list[list[int]], st
     """The loss of a step: of its queries, and of what is to stay."""
     torch = onnx.extra("torch")
     generator = np.random.default_rng([seed, step])
-    one = contrastive.batch(_rows(step, len(texts.queries), _size(texts), seed), lessons, hard, generator)
+    one = contrastive.batch(rows(step, len(texts.queries), _size(texts), seed), lessons, hard, generator)
     asked = vectors(module, [texts.queries[row] for row in one.queries], half)
     found = vectors(module, [texts.products[row] for row in one.products], half)
     value = contrastive.loss(asked, found, one)
@@ -190,12 +226,12 @@ def _loss(module: Any, texts: Texts, lessons: Lessons, hard: list[list[int]], st
     return value + _ANCHOR * (1 - (moved * kept).sum(1)).mean()
 
 
-def _rows(step: int, count: int, size: int, seed: int) -> list[int]:
+def rows(step: int, count: int, size: int, seed: int) -> list[int]:
     """The queries of a step: each once in a pass, in an order of the pass."""
-    steps = math.ceil(count / size)
-    order = np.random.default_rng([seed, step // steps, 1]).permutation(count)
-    rows: list[int] = order[step % steps * size :][:size].tolist()
-    return rows
+    passes = math.ceil(count / size)
+    order = np.random.default_rng([seed, step // passes, 1]).permutation(count)
+    found: list[int] = order[step % passes * size :][:size].tolist()
+    return found
 
 
 def _save(path: Path, module: Any, optimizer: Any, course: Course, step: int) -> None:

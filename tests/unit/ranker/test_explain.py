@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from etalage.core.artifact import Artifact
 from etalage.core.encoders.hashing import HashingEncoder
@@ -53,3 +56,11 @@ def test_explain_adds_features_and_families(
     assert parts["method"] == "occlusion" and "contributions" not in parts
     assert "features" not in searcher.search(Ask("red shoe")).hits[0].parts
     assert "features" not in searcher.search(Ask("", explain=True)).hits[0].parts
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0]), min_size=8, max_size=8), max_size=4))
+def test_the_largest_are_those_that_sorting_puts_first(rows: list[list[float]]) -> None:
+    sizes = np.array(rows, np.float32).reshape(-1, 8)
+    expected = np.argsort(-sizes, axis=1, kind="stable")
+    for count in (0, 3, explain.TOP, 8):
+        assert explain._largest(sizes, count).tolist() == expected[:, :count].tolist()

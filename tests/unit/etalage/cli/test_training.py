@@ -1,4 +1,4 @@
-"""`etalage train encoder` and `train all`, and what `evaluate` says of a tuned encoder."""
+"""`etalage train encoder`, `train cross-encoder` and `train all`, and what `evaluate` says of a tuned encoder."""
 
 from __future__ import annotations
 
@@ -68,6 +68,26 @@ def test_an_encoder_is_tuned_and_told(etalage: Run, cache: Path, shop: Path, tmp
     refused(few, "model_error", "too few judged queries to train an encoder on")
     none = etalage(*words, "--qrels", shop / "qrels.csv", "--resume", "--json", home=tmp_path / "home", **used)
     refused(none, "model_error", "no checkpoint to go on from")
+
+
+def test_a_cross_encoder_is_trained_told_and_searched_with(
+    etalage: Run, cache: Path, shop: Path, tmp_path: Path
+) -> None:
+    used = {"ETALAGE_MODELS": str(cache / "models"), "ETALAGE_TEXT_MODEL": "tiny", "ETALAGE_CROSS_BUDGET_MS": "1000"}
+    assert etalage("index", shop / "feed.csv", "--json", home=tmp_path / "home", **used).code == 0
+    words = ("train", "cross-encoder", "--weights", cache / "source" / "tiny", "--minutes", 0.1, "--force")
+    report = etalage(*words, "--qrels", shop / "qrels.csv", "--json", home=tmp_path / "home", **used).document
+    assert report["saved"] and report["depth"] == 20 and report["queries"]["test"] == 17
+    told = etalage(*words, "--qrels", shop / "qrels.csv", home=tmp_path / "home", **used).stdout.decode()
+    assert "test queries" in told and "20 products are read" in told and "is in use now" in told
+    found = etalage("search", "red shoe", "--json", home=tmp_path / "home", **used).document
+    assert found["hits"][0]["parts"]["cross"]["to"] == 1 and "cross" in found["timings"]
+    off = etalage("search", "red shoe", "--json", home=tmp_path / "home", **used | {"ETALAGE_CROSS_BUDGET_MS": "0"})
+    assert "cross" not in off.document["hits"][0]["parts"]
+    seen = etalage("evaluate", "--qrels", shop / "qrels.csv", "--json", home=tmp_path / "home", **used)
+    refused(seen, "query_error", "67 of 84 queries were used to train the cross-encoder", "--allow-overlap")
+    few = etalage(*words, "--qrels", shop / "few.csv", "--json", home=tmp_path / "home", **used)
+    refused(few, "model_error", "too few judged queries to train a cross-encoder on")
 
 
 def test_queries_that_an_encoder_was_tuned_on_say_nothing_about_it(etalage: Run, cache: Path, tmp_path: Path) -> None:

@@ -115,11 +115,11 @@ def test_as_many_steps_as_fit(source: Path, monkeypatch: pytest.MonkeyPatch) -> 
     module = models.network(source, "mean")
     texts, lessons = material(module)
     before = {name: weights.clone() for name, weights in module.state_dict().items()}
-    monkeypatch.setattr(tuning, "_pace", lambda *given: 1.0 if given[3] else 2.0)
+    monkeypatch.setattr(tuning, "_pace", lambda *given: 1.0 if given[2] else 2.0)
     # Batches of 3 of 12 queries: 4 steps a pass, 10 passes.
     assert tuning.plan(module, texts, lessons, minutes=0.5, seed=3, about="x") == Course(30, True, 3, "x")
     assert tuning.plan(module, texts, lessons, minutes=5, seed=3, about="x").steps == 40
-    monkeypatch.setattr(tuning, "_pace", lambda *given: 1.9 if given[3] else 2.0)
+    monkeypatch.setattr(tuning, "_pace", lambda *given: 1.9 if given[2] else 2.0)
     assert tuning.plan(module, texts, lessons, minutes=0.5, seed=3, about="x") == Course(15, False, 3, "x")
     monkeypatch.undo()
     assert tuning.plan(module, texts, lessons, minutes=0.1, seed=3, about="x").steps >= 1
@@ -134,8 +134,8 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 def test_every_query_once_in_a_pass() -> None:
-    first = [row for step in range(3) for row in tuning._rows(step, 11, 4, 0)]
-    second = [row for step in range(3, 6) for row in tuning._rows(step, 11, 4, 0)]
+    first = [row for step in range(3) for row in tuning.rows(step, 11, 4, 0)]
+    second = [row for step in range(3, 6) for row in tuning.rows(step, 11, 4, 0)]
     assert sorted(first) == sorted(second) == list(range(11)) and first != second
 
 
