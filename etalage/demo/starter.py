@@ -26,7 +26,7 @@ from etalage.demo.shop import make_shop, write_feed
 from etalage.demo.shoppers import simulate, write_events
 from etalage.demo.tastes import shoppers
 from ranker import rerank
-from ranker.training import dataset, judgments, report
+from ranker.training import dataset, fit, judgments, report
 from ranker.training.dataset import Group
 from ranker.training.fit import Recipe
 from ranker.training.report import Plan
@@ -37,21 +37,32 @@ _RECIPE: Final = Recipe(16, 1e-1, 0.3)
 """On shops unlike the generated ones, a small network held back by weight decay and dropout, and three quarters of what it adds, were
 better than more."""
 
+_TOLD: Final = {"noun": 0.25, "served": -1.0}
+"""Weights of the features of the family `head`, as they count in the score. Sellers of the generated shops put the noun anywhere, so that
+little is learnt of it there; these lost nothing on 1,200 training queries of a real catalog, and bring its refrigerators before their filters."""
+
 
 def main() -> None:
-    """Make shops of several seeds, train one model on all, and write it to the package."""
+    """Make shops of several seeds, train one model on all, and write it to the package. With `--learnt` the network is that of
+    another starter, whose list of features may be shorter."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103])
     parser.add_argument("--to", type=Path, default=rerank.STARTER)
     parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--learnt", type=Path, help="folder of a ranker whose network is kept; it is only told anew")
     given = parser.parse_args()
+    known = None if given.learnt is None else artifact.load(given.learnt)
     groups = [group for seed in given.seeds for group in _groups(seed)]
     plan = Plan(
         minutes=given.minutes,
         trust=_TRUST,
         recipes=(_RECIPE,),
         warm=False,
-        trained_on=f"generated sample shops, seeds {', '.join(map(str, given.seeds))}",
+        told={name: weight / _TRUST for name, weight in _TOLD.items()},
+        learnt=None if known is None else fit.carried(known),
+        trained_on=f"generated sample shops, seeds {', '.join(map(str, given.seeds))}"
+        if known is None
+        else known.manifest.trained_on,
     )
     made, figures = report.fitted(groups, plan)
     # Judgments of a generated catalog say nothing about another one: nobody's qrels overlap with them.

@@ -8,7 +8,19 @@ from typing import Final
 import numpy as np
 
 from etalage.core.records import RECORD_VERSION, Floats
-from ranker.features import behaviour, consensus, lexical, looks, overlap, product, proximity, semantic, shape, shopper
+from ranker.features import (
+    behaviour,
+    consensus,
+    head,
+    lexical,
+    looks,
+    overlap,
+    product,
+    proximity,
+    semantic,
+    shape,
+    shopper,
+)
 from ranker.features.base import Context, Feature
 from ranker.retrieve import Retrieved
 
@@ -20,6 +32,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     *proximity.FEATURES,
     *shape.FEATURES,
     *consensus.FEATURES,
+    *head.FEATURES,
     *product.FEATURES,
     *behaviour.FEATURES,
     *shopper.FEATURES,

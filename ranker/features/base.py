@@ -19,7 +19,7 @@ import numpy.typing as npt
 from etalage.core import text
 from etalage.core.records import TITLE, Floats
 from ranker import fuse
-from ranker.features import bits
+from ranker.features import bits, naming
 from ranker.features.bits import Bits
 from ranker.retrieve import Retrieved
 
@@ -110,6 +110,11 @@ class Context:
     def title(self) -> npt.NDArray[np.uint32]:
         """Stem ids of the titles, uint32 [n, TITLE], 0 = none."""
         return self.tokens[:, :TITLE]
+
+    @cached_property
+    def title_roles(self) -> npt.NDArray[np.uint8]:
+        """The role of each word of the titles (`naming.roles`), uint8 [n, TITLE]."""
+        return naming.roles(self.records["surface"])
 
     @cached_property
     def title_words(self) -> npt.NDArray[np.int64]:

@@ -41,6 +41,11 @@ def filled(columns: npt.NDArray[np.uint32]) -> Bits:
     return _packed(columns.reshape(-1) != 0, (1, *columns.shape))[:, 0]
 
 
+def packed(flags: npt.NDArray[np.bool_]) -> Bits:
+    """Flags of places [n, WORD] as bits [n]."""
+    return np.packbits(flags, axis=None, bitorder="little").view("<u4")
+
+
 def count(places: Bits) -> npt.NDArray[np.int64]:
     """How many places there are in each set."""
     return np.bitwise_count(places).astype(np.int64)
@@ -58,5 +63,5 @@ def after_last(places: Bits) -> npt.NDArray[np.int64]:
 
 def _packed(hits: npt.NDArray[np.bool_], shape: tuple[int, int, int]) -> Bits:
     terms, size, places = shape
-    numbers = np.packbits(hits, axis=None, bitorder="little").view("<u4").reshape(terms, size, places // WORD)
+    numbers = packed(hits).reshape(terms, size, places // WORD)
     return np.ascontiguousarray(numbers.transpose(2, 0, 1))

@@ -163,6 +163,54 @@ def shrunk(fitted: Fitted, trust: float) -> Fitted:
     return fitted
 
 
+def told(fitted: Fitted, weights: Mapping[str, float]) -> Fitted:
+    """The model with weights that are given in place of what it learnt of these features: each adds its weight times its value
+    to the score. It must have been trained without them (`dataset.without`)."""
+    torch, module = onnx.extra("torch"), fitted.module
+    with torch.no_grad():
+        for name, weight in weights.items():
+            column = NAMES.index(name)
+            module.mean[column], module.scale[column] = 0.0, 1.0
+            module.linear.weight[:, column] = weight
+            if module.hidden is not None:
+                module.hidden[0].weight[:, column] = 0.0
+    return fitted
+
+
+def carried(loaded: artifact.Artifact) -> dict[str, Any]:
+    """The weights of an artifact, arranged for the present features by their names; new features add nothing.
+
+    Raises:
+        ModelError: it keeps no weights, or knows a feature that there is no longer.
+    """
+    names = loaded.manifest.features
+    if not loaded.weights or not set(names) <= set(NAMES):
+        raise ModelError(
+            "what this ranker learnt cannot be carried over",
+            value=loaded.manifest.name,
+            remedy="Train anew, without --learnt.",
+        )
+    with np.load(io.BytesIO(loaded.weights)) as arrays:
+        found: dict[str, Any] = dict(arrays)
+    columns = [NAMES.index(name) for name in names]
+    for name in ("mean", "scale", "linear.weight", "hidden.0.weight"):
+        if name in found:
+            wide = np.zeros((*found[name].shape[:-1], len(NAMES)), np.float32)
+            wide[..., columns] = found[name]
+            found[name] = wide
+    return found
+
+
+def given(weights: Mapping[str, Any], validation: Sequence[Group]) -> Fitted:
+    """The model of these weights as it is, measured on the validation queries."""
+    torch = onnx.extra("torch")
+    recipe = Recipe(_units(weights), 0.0, 0.0)
+    module = network(recipe, weights["mean"], weights["scale"])
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    fitted = Fitted(module, recipe, 0.0)
+    return replace(fitted, validation=mean_ndcg(validation, fitted.score))
+
+
 def weights_of(fitted: Fitted) -> bytes:
     """The module's weights as npz bytes."""
     buffer = io.BytesIO()

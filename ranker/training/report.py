@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from opensearch.engine import SearchEngine
 from ranker import metrics
 from ranker.adapt import Adaptation
 from ranker.behaviour.associations import Watched
-from ranker.features import NAMES, contract_hash
+from ranker.features import FEATURES, NAMES, contract_hash
 from ranker.floor import Floor
 from ranker.rerank import STARTER, Ranker
 from ranker.sight import Sight
@@ -34,7 +34,8 @@ class Plan:
     """How to train. `before` is the ranker in use: a new one that is worse does not replace it unless `force`.
     `trust` below 1 keeps the model nearer to the hybrid order (`fit.shrunk`); `warm` also
     tries to go on from the packaged starter; `sight` compares words with pictures; `clicked` knows what was clicked for queries before; `adaptation` moves query vectors, as it will in
-    searches, and `adapter` is the name of the adapter that did; `understanding` is what queries are understood with."""
+    searches, and `adapter` is the name of the adapter that did; `understanding` is what queries are understood with. `told` are weights that are given, not learnt (`fit.told`), and `learnt` what else the
+    network is (`fit.carried`), instead of training it."""
 
     window: int = 200
     neighbours: int = 100
@@ -51,6 +52,8 @@ class Plan:
     adaptation: Adaptation | None = None
     adapter: str = ""
     understanding: Understanding | None = None
+    told: Mapping[str, float] = field(default_factory=dict)
+    learnt: Mapping[str, Any] | None = None
 
 
 def train(
@@ -147,9 +150,16 @@ def parts_of(groups: Sequence[Group], seed: int) -> list[list[Group]]:
 
 
 def network(training: Sequence[Group], validation: Sequence[Group], plan: Plan) -> fit.Fitted:
-    """The network of a plan, with all that it has learnt (`fit.shrunk` follows)."""
+    """The network of a plan, with all that it has learnt (`fit.shrunk` follows) and was told."""
+    if plan.told:
+        families = {one.family for one in FEATURES if one.name in plan.told}
+        training = [dataset.without(one, families) for one in training]
+        validation = [dataset.without(one, families) for one in validation]
+    if plan.learnt is not None:
+        return fit.told(fit.given(plan.learnt, validation), plan.told)
     start = fit.starting_weights(artifact.load(STARTER)) if plan.warm else None
-    return fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed, start=start, recipes=plan.recipes)
+    found = fit.fit(training, validation, minutes=plan.minutes, seed=plan.seed, start=start, recipes=plan.recipes)
+    return fit.told(found, plan.told)
 
 
 def scorer(model: bytes) -> Callable[[Floats], Floats]:

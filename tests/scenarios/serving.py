@@ -18,16 +18,17 @@ from ranker.synonyms import Synonyms
 from ranker.understanding import Understanding
 
 NAMES = ("brand", "category", "colour", "size")
-TOP = 5
+TOP, LEADING = 5, 3
 
 
 @dataclass(frozen=True)
 class Served:
-    """A searcher of a catalog, its generation, and the prices of its products."""
+    """A searcher of a catalog, its generation, and the prices and categories of its products."""
 
     searcher: Searcher
     generation: str
     prices: Mapping[str, int | None]
+    categories: Mapping[str, Sequence[str]]
 
 
 def serve(
@@ -52,7 +53,9 @@ def serve(
     census.rebuild(engine, index, home / "vocabulary" / index)
     understanding = Understanding(home / "vocabulary", index, synonyms, lexicon=lexicon)
     searcher = Searcher(engine, index, encoder, rerank.load(home), understanding=understanding, floor=Floor(encoder))
-    return Served(searcher, generation.name, {source["id"]: source.get("price") for source in sources})
+    prices = {source["id"]: source.get("price") for source in sources}
+    categories = {source["id"]: source.get("category", ()) for source in sources}
+    return Served(searcher, generation.name, prices, categories)
 
 
 def check(served: Served, scenario: Mapping[str, Any]) -> None:
@@ -68,6 +71,8 @@ def check(served: Served, scenario: Mapping[str, Any]) -> None:
     if answer.hits:
         _check_prices(scenario, [price for hit in answer.hits if (price := served.prices[hit.id]) is not None])
         _check_titles(scenario, [hit.title.lower() for hit in answer.hits])
+        leading = [served.categories[hit.id][-1:] for hit in answer.hits[:LEADING]]
+        assert all([*leaf] == [scenario["category"]] for leaf in leading if "category" in scenario), leading
     if "found" in scenario:
         assert any(hit.parts["bm25"] > 0 for hit in answer.hits) == scenario["found"], "whether the words match"
     plain = served.searcher.search(Ask(scenario["query"], size=20, understand=False))

@@ -19,7 +19,19 @@ from ranker.features.base import ratio, reciprocal, relative, standardized
 
 from .candidates import column, retrieved, titles
 
-FAMILIES = ("lexical", "semantic", "looks", "overlap", "proximity", "shape", "consensus", "product", "behaviour", "shopper")
+FAMILIES = (
+    "lexical",
+    "semantic",
+    "looks",
+    "overlap",
+    "proximity",
+    "shape",
+    "consensus",
+    "head",
+    "product",
+    "behaviour",
+    "shopper",
+)
 
 
 # the contract

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +85,19 @@ def test_trust_scales_what_is_added_to_the_hybrid_score(hidden: int) -> None:
     np.testing.assert_allclose(added(fit.shrunk(fitted, 1.0), rows), whole, atol=1e-5)
     np.testing.assert_allclose(added(fit.shrunk(fitted, 0.25), rows), whole * 0.25, atol=1e-5)
     np.testing.assert_allclose(added(fit.shrunk(fitted, 0.0), rows), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_a_told_weight_counts_in_the_score_as_it_is(hidden: int) -> None:
+    rows = matrix(20)
+    unknown = rows.copy()
+    unknown[:, NAMES.index("served")] = 0
+    fitted = fit.told(untrained(Recipe(hidden, 0.0)), {"served": -2.0})
+    np.testing.assert_allclose(
+        fitted.score(rows), fitted.score(unknown) - 2 * rows[:, NAMES.index("served")], atol=1e-4
+    )
+    fit.shrunk(fitted, 0.5)
+    np.testing.assert_allclose(fitted.score(rows), fitted.score(unknown) - rows[:, NAMES.index("served")], atol=1e-4)
 
 
 # fitting
@@ -213,3 +228,38 @@ def test_weights_of_another_feature_list_are_not_gone_on_from() -> None:
     assert fit.starting_weights(replace(loaded, weights=b"")) is None
     for manifest in (replace(loaded.manifest, contract="other"), replace(loaded.manifest, features=NAMES[:-1])):
         assert fit.starting_weights(replace(loaded, manifest=manifest)) is None
+
+
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_what_was_learnt_is_carried_to_a_longer_list_of_features(hidden: int) -> None:
+    fitted = untrained(Recipe(hidden, 0.0))
+    rows = matrix(20)
+    manifest = artifact.load(STARTER).manifest
+    # As if the second feature of the present list had not been there, and the others in another order.
+    known = [*range(len(NAMES) - 1, 1, -1), 0]
+    whole = {name: tensor.numpy() for name, tensor in fitted.module.state_dict().items()}
+    short = {name: array[..., known] if array.shape[-1:] == (len(NAMES),) else array for name, array in whole.items()}
+    older = replace(manifest, features=tuple(NAMES[column] for column in known))
+    carried = fit.given(fit.carried(Artifact(older, b"", saved(short))), [])
+    changed = rows.copy()
+    changed[:, 1] += 5
+    np.testing.assert_array_equal(carried.score(changed), carried.score(rows))
+    blind = rows.copy()
+    blind[:, 1] = whole["mean"][1]
+    np.testing.assert_allclose(carried.score(rows), fitted.score(blind), atol=1e-4)
+
+
+def test_what_cannot_be_carried_over_is_refused() -> None:
+    loaded = artifact.load(STARTER)
+    for other in (
+        replace(loaded, weights=b""),
+        replace(loaded, manifest=replace(loaded.manifest, features=("gone", *NAMES[1:]))),
+    ):
+        with pytest.raises(ModelError, match="carried over"):
+            fit.carried(other)
+
+
+def saved(weights: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **weights)
+    return buffer.getvalue()

@@ -136,6 +136,22 @@ def test_without_trust_the_model_is_the_hybrid_order_and_keeps_its_weights(group
     assert weights is not None and np.abs(weights["hidden.3.weight"]).max() > 0
 
 
+def test_what_is_told_is_not_learnt(groups: Groups) -> None:
+    small = (fit.Recipe(0, 1e-2, rate=3e-2),)
+    made, _ = report.fitted(groups(60), Plan(recipes=small, warm=False, told={"served": -2.0}))
+    weights = fit.starting_weights(made)
+    assert weights is not None
+    at = NAMES.index("served")
+    assert (weights["linear.weight"][0, at], weights["mean"][at], weights["scale"][at]) == (-2, 0, 1)
+    # Nothing of the family was seen in training.
+    assert weights["mean"][NAMES.index("noun")] == 0 != weights["mean"][NAMES.index("bm25")]
+    again, _ = report.fitted(groups(60), Plan(told={"served": -3.0}, learnt=fit.carried(made)))
+    kept = fit.starting_weights(again)
+    assert kept is not None and kept["linear.weight"][0, at] == -3
+    weights["linear.weight"][0, at] = -3
+    np.testing.assert_array_equal(kept["linear.weight"], weights["linear.weight"])
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_too_few_queries_are_refused(groups: Groups, count: int) -> None:
     with pytest.raises(ModelError, match=f"too few judged queries to train on: {count}"):
