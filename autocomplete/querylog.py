@@ -12,7 +12,9 @@ from typing import Any, Final
 from etalage.core.privacy import unfit
 from etalage.core.text import fold, normalize
 
-QUERY, BRAND, CATEGORY = "query", "brand", "category"
+QUERY, BRAND, CATEGORY, PHRASE, PRODUCT = "query", "brand", "category", "phrase", "product"
+TYPES: Final = (QUERY, BRAND, CATEGORY, PHRASE, PRODUCT)
+"""What a completion is: typed before, or of the catalog (a brand, a category, a phrase of titles and attributes, a product)."""
 
 WEIGHTS: Final[Mapping[str, float]] = {"": 1.0, "click": 2.0, "add_to_cart": 3.0, "purchase": 5.0}
 """What a query (empty action) and what each event that followed it counts; other events count nothing."""
@@ -20,7 +22,7 @@ WEIGHTS: Final[Mapping[str, float]] = {"": 1.0, "click": 2.0, "add_to_cart": 3.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A completion: the text shown, its score, and its type (`query`, `brand` or `category`)."""
+    """A completion: the text shown, its score, and its type (`TYPES`)."""
 
     text: str
     score: float
