@@ -61,9 +61,16 @@ class Columns:
 
 def columns(entries: Sequence[Entry]) -> Columns:
     """Entries as columns."""
-    scores = np.array([one.score for one in entries], np.float32)
+    traits = np.array([[one.popularity, one.trend, one.clicked, one.bought] for one in entries]).reshape(-1, len(TRAITS))
     return Columns(
-        [one.text for one in entries], scores, np.array([TYPES.index(one.type) for one in entries], np.uint8)
+        [one.text for one in entries],
+        np.array([one.score for one in entries], np.float32),
+        np.array([TYPES.index(one.type) for one in entries], np.uint8),
+        [one.category for one in entries],
+        np.rint(traits * 255).astype(np.uint8),
+        sold_out=np.array([one.sold_out for one in entries], np.bool_),
+        aliases=[(alias, row) for row, one in enumerate(entries) for alias in one.aliases],
+        notes={row: one.note for row, one in enumerate(entries) if one.note},
     )
 
 
