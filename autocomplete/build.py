@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from autocomplete import index, querylog
+from autocomplete import querylog, shelf
+from autocomplete.index import columns
 from autocomplete.querylog import BRAND, CATEGORY, Entry, Policy
 from etalage.core.text import fold
 
@@ -36,7 +37,7 @@ def build(
     seeds = seed(brands, categories, max((one.score for one in logged), default=1.0) * _SEED_SHARE)
     typed = {fold(one.text) for one in logged}
     named = [one for one in seeds if fold(one.text) not in typed and not policy.blocks(one.text)]
-    index.write(folder, [*logged, *named])
+    shelf.write(folder, columns([*logged, *named]), {})
     return {
         "completions": len(logged) + len(named),
         "from_log": len(logged),

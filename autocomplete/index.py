@@ -1,159 +1,314 @@
-"""The completion index: sorted starts of words, and the best completions of every crowded prefix, in one checked file."""
+"""The completion index: made from columns, written as one file, searched by the kernels."""
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
-from uuid import uuid4
-from zlib import crc32
+from typing import Any, Final
 
-import orjson
+import numpy as np
+import numpy.typing as npt
 
-from autocomplete.querylog import Entry
-from etalage.core.errors import EngineError
-from etalage.core.text import fold
+from autocomplete import keyboard, mapped
+from autocomplete.kernels import coding, minima, words
+from autocomplete.kernels.compiled import Bytes, Ids, Real, Scores, Whole
+from autocomplete.kernels.matching import Lists, Texts, exact, show
+from autocomplete.kernels.nearness import approximate
+from autocomplete.pinyin import aliases
+from autocomplete.querylog import TYPES, Entry
+from autocomplete.typed import key
 
-VERSION: Final = 1
-CURRENT: Final = "CURRENT"
-INNER: Final = 0.3
-"""What a completion counts when the prefix starts one of its later words."""
+TRAITS: Final = ("popularity", "trend", "clicked", "bought")
+"""What is known of a completion, each from 0 to 1 in steps of 1/255; `trend` is 0.5 where nothing changes."""
 
-_MAGIC: Final = b"ETALAGE-COMPLETIONS"
-_CROWDED: Final = 128
-_KEPT: Final = 100
-_LAST: Final = "\U0010ffff"
+WIDTH: Final = 16
+"""Dimensions of a completion's vector."""
+
+SURFACE, SOLD_OUT = 16, 32
+"""Flags: it is shown otherwise than it is compared; none of what it finds is in stock."""
+
+ANYTHING: Final = np.zeros(4, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
-    """Completions ready for lookup.
+class Columns:
+    """Completions to index; rows of all columns belong together.
 
     Attributes:
-        entries: the completions.
-        keys: folded text from each word's start to the end, sorted.
-        rows: (entry, score) of each key.
-        tops: the best rows of prefixes that more than `_CROWDED` keys share.
+        texts: as they are shown.
+        scores: float32, above 0: what they are ordered by.
+        types: uint8, places in `TYPES`; all queries where empty.
+        categories: the path of the category that each leads to, "" for none; none at all where empty.
+        traits: uint8 [n, len(TRAITS)]; none where empty.
+        vectors: int8 [n, WIDTH]; none where empty.
+        sold_out: bool; none where empty.
+        aliases: other texts that lead to a row.
+        notes: row → what is told with it.
     """
 
-    entries: list[Entry]
-    keys: list[str]
-    rows: list[tuple[int, float]]
-    tops: dict[str, list[tuple[int, float]]]
-
-    def find(self, prefix: str, k: int) -> list[tuple[int, float]]:
-        """The best (entry, score) whose text, or a word in it, starts with a folded prefix; ties by text."""
-        found = self.tops.get(prefix)
-        if found is None or k > _KEPT:
-            low = bisect_left(self.keys, prefix)
-            high = bisect_left(self.keys, prefix + _LAST, low)
-            found = _best(self.entries, self.rows[low:high], k)
-        return found[:k]
+    texts: Sequence[str]
+    scores: Scores
+    types: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
+    categories: Sequence[str] = ()
+    traits: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, len(TRAITS)), np.uint8))
+    vectors: npt.NDArray[np.int8] = field(default_factory=lambda: np.empty((0, WIDTH), np.int8))
+    sold_out: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    aliases: Sequence[tuple[str, int]] = ()
+    notes: Mapping[int, str] = field(default_factory=dict)
 
 
-def make(entries: Sequence[Entry]) -> Index:
-    """The index of completions; of texts that fold alike the best-scored stays."""
-    best: dict[str, Entry] = {}
-    for entry in entries:
-        folded = fold(entry.text)
-        if folded and (folded not in best or best[folded].score < entry.score):
-            best[folded] = entry
-    kept = list(best.values())
-    pairs = sorted(
-        (folded[start:], number, entry.score * (1.0 if start == 0 else INNER))
-        for number, (folded, entry) in enumerate(best.items())
-        for start in _starts(folded)
+def columns(entries: Sequence[Entry]) -> Columns:
+    """Entries as columns."""
+    traits = np.array([[one.popularity, one.trend, one.clicked, one.bought] for one in entries]).reshape(-1, len(TRAITS))
+    return Columns(
+        [one.text for one in entries],
+        np.array([one.score for one in entries], np.float32),
+        np.array([TYPES.index(one.type) for one in entries], np.uint8),
+        [one.category for one in entries],
+        np.rint(traits * 255).astype(np.uint8),
+        sold_out=np.array([one.sold_out for one in entries], np.bool_),
+        aliases=[(alias, row) for row, one in enumerate(entries) for alias in one.aliases],
+        notes={row: one.note for row, one in enumerate(entries) if one.note},
     )
-    keys = [key for key, _, _ in pairs]
-    rows = [(number, score) for _, number, score in pairs]
-    return Index(kept, keys, rows, _tops(kept, keys, rows))
 
 
-def _starts(folded: str) -> list[int]:
-    return [0, *(at + 1 for at, char in enumerate(folded) if char == " ")]
+def make(given: Columns) -> tuple[mapped.Arrays, dict[str, Any]]:
+    """The arrays of an index, and what it says of itself. Of texts that compare alike the best-scored stays."""
+    rows, keys = _distinct(given)
+    scores = np.asarray(given.scores, np.float32)[rows]
+    by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
+    place = np.empty(len(keys), np.int64)
+    place[by_key] = np.arange(len(keys))
+    order = np.lexsort((place, -scores))
+    number = np.empty(len(keys), np.uint32)
+    number[order] = np.arange(len(keys), dtype=np.uint32)
+    paths = sorted({path for path in given.categories if path})
+    arrays = _texts(keys, by_key, number, _aliases(given, keys, rows, number))
+    ordered = [keys[at] for at in order.tolist()]
+    arrays |= _words(ordered) | {"scores": scores[order]} | _facts(given, rows[order], ordered, paths)
+    return arrays, {"completions": len(keys), "categories": paths}
 
 
-def _tops(entries: list[Entry], keys: list[str], rows: list[tuple[int, float]]) -> dict[str, list[tuple[int, float]]]:
-    tops: dict[str, list[tuple[int, float]]] = {}
-    pending = [("", 0, len(keys))]
-    while pending:
-        prefix, low, high = pending.pop()
-        if high - low <= _CROWDED:
-            continue
-        tops[prefix] = _best(entries, rows[low:high], _KEPT)
-        while low < high:
-            if len(keys[low]) == len(prefix):
-                low += 1
-                continue
-            longer = keys[low][: len(prefix) + 1]
-            end = bisect_left(keys, longer + _LAST, low, high)
-            pending.append((longer, low, end))
-            low = end
-    return tops
+def _distinct(given: Columns) -> tuple[npt.NDArray[np.int64], list[bytes]]:
+    """The rows that stay, and their keys."""
+    best: dict[bytes, int] = {}
+    for row, shown in enumerate(given.texts):
+        compared = key(shown).encode()
+        if 0 < len(compared) <= coding.LONGEST:
+            other = best.setdefault(compared, row)
+            if given.scores[other] < given.scores[row]:
+                best[compared] = row
+    return np.fromiter(best.values(), np.int64, len(best)), list(best)
 
 
-def _best(entries: list[Entry], rows: Sequence[tuple[int, float]], k: int) -> list[tuple[int, float]]:
-    scores: dict[int, float] = {}
-    for number, score in rows:
-        if score > scores.get(number, -1.0):
-            scores[number] = score
-    return sorted(scores.items(), key=lambda row: (-row[1], entries[row[0]].text))[:k]
+def _aliases(
+    given: Columns, keys: Sequence[bytes], rows: npt.NDArray[np.int64], number: Ids
+) -> list[tuple[bytes, int]]:
+    """Other keys, and the number of the completion that each leads to; none that is a completion's own."""
+    found: dict[tuple[bytes, int], None] = {}
+    numbers = dict(zip(rows.tolist(), number.tolist(), strict=True)) if given.aliases else {}
+    for text, row in given.aliases:
+        if row in numbers:
+            found[key(text).encode(), numbers[row]] = None
+    for at, own in enumerate(keys):
+        if not own.isascii():
+            for other in aliases(own.decode()):
+                found[other.encode(), int(number[at])] = None
+    taken = set(keys) if found else set()
+    return [(text, to) for text, to in found if 0 < len(text) <= coding.LONGEST and text not in taken]
 
 
-def write(folder: Path, entries: Sequence[Entry]) -> Path:
-    """Write completions as a new file of `folder` and let `CURRENT` name it; older files but the last are removed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    body = orjson.dumps([[one.text, one.score, one.type] for one in entries])
-    path = folder / f"completions-{crc32(body):08x}-{uuid4().hex[:8]}.json"
-    _durable(path, _MAGIC + b" %d %08x\n" % (VERSION, crc32(body)) + body)
-    before = current(folder)
-    draft = folder / f"{CURRENT}.{uuid4().hex[:8]}"
-    _durable(draft, path.name.encode())
-    draft.replace(folder / CURRENT)
-    for old in folder.glob("completions-*.json"):
-        if old.name not in (path.name, before):
-            old.unlink(missing_ok=True)
-    return path
-
-
-def _durable(path: Path, content: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def current(folder: Path) -> str | None:
-    """The name of the current file, or None before any was written."""
-    try:
-        return (folder / CURRENT).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-
-
-def load(path: Path) -> Index:
-    """Read a file of completions.
-
-    Raises:
-        EngineError: it is missing, damaged, or of another version.
-    """
-    remedy = "Build them again with `etalage events import FILE` or `etalage index FILE`."
-    try:
-        head, _, body = path.read_bytes().partition(b"\n")
-    except OSError as error:
-        raise EngineError(f"completions cannot be read ({error.strerror})", value=path, remedy=remedy) from None
-    parts = head.split(b" ")
-    if len(parts) != 3 or parts[0] != _MAGIC:
-        raise EngineError("this is no file of completions", value=path, remedy=remedy)
-    if parts[1] != b"%d" % VERSION:
-        raise EngineError(
-            f"completions of version {parts[1].decode(errors='replace')}, this one reads {VERSION}",
-            value=path,
-            remedy=remedy,
+def _texts(
+    keys: Sequence[bytes], by_key: npt.NDArray[np.int64], number: Ids, others: list[tuple[bytes, int]]
+) -> mapped.Arrays:
+    """All texts that lead to completions, sorted, and where each completion's own is."""
+    entries = [keys[at] for at in by_key.tolist()]
+    docs, own = number[by_key], np.ones(len(keys), np.bool_)
+    if others:
+        merged = sorted(
+            [
+                *zip(entries, docs.tolist(), [True] * len(entries), strict=True),
+                *((text, to, False) for text, to in others),
+            ]
         )
-    if parts[2] != b"%08x" % crc32(body):
-        raise EngineError("the file of completions is damaged", value=path, remedy=remedy)
-    return make([Entry(text, score, kind) for text, score, kind in orjson.loads(body)])
+        entries = [text for text, _, _ in merged]
+        docs = np.array([to for _, to, _ in merged], np.uint32)
+        own = np.array([first for _, _, first in merged], np.bool_)
+    place = np.empty(len(keys), np.uint32)
+    place[docs[own]] = np.flatnonzero(own)
+    data, blocks = _coded(entries)
+    tree, levels = _minima(docs)
+    return {"texts": data, "blocks": blocks, "docs": docs, "tree": tree, "levels": levels, "places": place}
+
+
+def _words(ordered: Sequence[bytes]) -> mapped.Arrays:
+    """The words, the completions of each, and the words of each completion; `ordered` are keys by number."""
+    data, offsets = _joined(ordered)
+    most = len(data) + 1
+    hashes, begins = np.empty(most, np.uint64), np.empty(most, np.int64)
+    sizes, numbers = np.empty(most, np.uint8), np.empty(len(ordered), np.uint8)
+    total = words.occurrences(data, offsets, hashes, begins, sizes, numbers)
+    _, first, which = np.unique(hashes[:total], return_index=True, return_inverse=True)
+    del hashes
+    texts = [data[begins[at] : begins[at] + sizes[at]].tobytes() for at in first.tolist()]
+    by_text = np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64)
+    rank = np.empty(len(texts), np.uint32)
+    rank[by_text] = np.arange(len(texts), dtype=np.uint32)
+    of_docs = rank[which]
+    begin = np.zeros(len(ordered) + 1, np.uint32)
+    np.cumsum(numbers, out=begin[1:])
+    order = np.argsort(of_docs, kind="stable")
+    word, doc = of_docs[order], np.repeat(np.arange(len(ordered), dtype=np.uint32), numbers)[order]
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (word[1:] != word[:-1]) | (doc[1:] != doc[:-1])
+    starts = np.zeros(len(texts) + 1, np.uint32)
+    np.cumsum(np.bincount(word[new], minlength=len(texts)), out=starts[1:])
+    lists = doc[new]
+    data, blocks = _coded([texts[at] for at in by_text.tolist()])
+    tree, levels = _minima(lists[starts[:-1]])
+    return {
+        "word_texts": data, "word_blocks": blocks, "firsts": lists[starts[:-1]], "word_tree": tree, "word_levels": levels,
+        "starts": starts, "lists": lists, "begins": begin, "words": of_docs,
+    }  # fmt: skip
+
+
+def _facts(
+    given: Columns, rows: npt.NDArray[np.int64], ordered: Sequence[bytes], paths: Sequence[str]
+) -> mapped.Arrays:
+    """What is known of each completion, by number."""
+    count = len(rows)
+    kinds = given.types[rows] if len(given.types) else np.zeros(count, np.uint8)
+    if len(given.sold_out):
+        kinds = kinds | np.where(given.sold_out[rows], np.uint8(SOLD_OUT), np.uint8(0))
+    shown = {at: given.texts[row] for at, row in enumerate(rows.tolist()) if given.texts[row] != ordered[at].decode()}
+    kinds[list(shown)] |= SURFACE
+    number = {path: at for at, path in enumerate(paths, 1)}
+    categories = np.zeros(count, np.uint16)
+    if given.categories:
+        categories[:] = [number.get(given.categories[row], 0) for row in rows.tolist()]
+    notes = {at: given.notes[row] for at, row in enumerate(rows.tolist()) if row in given.notes} if given.notes else {}
+    traits = given.traits[rows] if len(given.traits) else given.traits
+    vectors = given.vectors[rows] if len(given.vectors) else given.vectors
+    return {
+        "kinds": kinds, "categories": categories, "traits": traits, "vectors": vectors,
+        **_sparse("shown", shown), **_sparse("notes", notes),
+    }  # fmt: skip
+
+
+def _sparse(name: str, given: Mapping[int, str]) -> mapped.Arrays:
+    """Texts of some completions: which, and where each one's text ends."""
+    data, offsets = _joined([text.encode() for text in given.values()])
+    return {name: data, f"{name}_docs": np.fromiter(given, np.uint32, len(given)), f"{name}_ends": offsets[1:]}
+
+
+def _joined(texts: Sequence[bytes]) -> tuple[Bytes, Whole]:
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=offsets[1:])
+    return np.frombuffer(b"".join(texts), np.uint8), offsets
+
+
+def _coded(texts: Sequence[bytes]) -> tuple[Bytes, Ids]:
+    data, offsets = _joined(texts)
+    out = np.empty(len(data) + 2 * len(texts), np.uint8)
+    blocks = np.empty(-(-len(texts) // coding.BLOCK), np.uint32)
+    return out[: coding.encode(data, offsets, out, blocks)].copy(), blocks
+
+
+def _minima(values: Ids) -> tuple[Ids, Whole]:
+    sizes, size = [0], len(values)
+    while size > minima.FAN:
+        size = -(-size // minima.FAN)
+        sizes.append(size)
+    levels = np.cumsum(np.array(sizes, np.int64))
+    tree = np.empty(int(levels[-1]), np.uint32)
+    minima.grow(values, tree, levels)
+    return tree, levels
+
+
+class Index:
+    """A mapped index. Thread-safe; numbers of completions are places in order of score."""
+
+    def __init__(self, arrays: mapped.Arrays, meta: Mapping[str, Any]) -> None:
+        self.meta = meta
+        self.traits: npt.NDArray[np.uint8] = arrays["traits"]
+        self.vectors: npt.NDArray[np.int8] = arrays["vectors"]
+        self.categories: npt.NDArray[np.uint16] = arrays["categories"]
+        self.kinds: npt.NDArray[np.uint8] = arrays["kinds"]
+        self.scores: Scores = arrays["scores"]
+        self.paths: list[str] = meta["categories"]
+        self._places: Ids = arrays["places"]
+        self._sparse = {
+            name: (arrays[f"{name}_docs"], arrays[f"{name}_ends"], arrays[name]) for name in ("shown", "notes")
+        }
+        self._texts = Texts(*(arrays[name] for name in ("texts", "blocks", "docs", "tree", "levels")))
+        self._lists = Lists(
+            *(
+                arrays[name]
+                for name in ("word_texts", "word_blocks", "firsts", "word_tree", "word_levels", "starts", "lists")
+            ),
+            *(arrays[name] for name in ("begins", "words", "scores", "categories", "kinds")),
+        )
+
+    @classmethod
+    def open(cls, path: Path) -> Index:
+        """The index of a file. Raises EngineError."""
+        return cls(*mapped.read(path))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def exact(self, typed: str, k: int, wanted: Whole = ANYTHING) -> tuple[Whole, Real]:
+        """Numbers of the best k completions of a prefix (`typed.prefix_key`) among the `wanted` (`matching.allowed`), and what
+        they count; best first."""
+        docs, values = np.empty(k, np.int64), np.empty(k, np.float64)
+        found = exact(self._texts, self._lists, np.frombuffer(typed.encode(), np.uint8), wanted, docs, values)
+        return docs[:found], values[:found]
+
+    def near(self, typed: str, k: int, penalties: Real, wanted: Whole = ANYTHING) -> tuple[Whole, Real]:
+        """The same, of prefixes whose words are a typing error away; penalties[cost] is what a completion's score is multiplied with."""
+        docs, values = np.empty(k, np.int64), np.empty(k, np.float64)
+        q = np.frombuffer(typed.encode(), np.uint8)
+        found = approximate(self._lists, q, wanted, keyboard.COSTS, penalties, docs, values, 0)
+        return docs[:found], values[:found]
+
+    def word(self, text: str) -> bool:
+        """Whether a completion has this word."""
+        lists = self._lists
+        return coding.find(lists.data, lists.blocks, len(lists.firsts), np.frombuffer(text.encode(), np.uint8)) >= 0
+
+    def number(self, text: str) -> int:
+        """The number of the completion of this key, or that it leads to; -1 where there is none."""
+        texts = self._texts
+        place = coding.find(texts.data, texts.blocks, len(texts.docs), np.frombuffer(text.encode(), np.uint8))
+        return int(texts.docs[place]) if place >= 0 else -1
+
+    def keys(self, docs: Whole) -> list[str]:
+        """Completions as they are compared."""
+        out, ends = np.empty(256 * len(docs), np.uint8), np.empty(len(docs), np.int64)
+        show(self._texts.data, self._texts.blocks, self._places[docs], out, ends)
+        data, begin, found = out[: ends[-1] if len(docs) else 0].tobytes(), 0, []
+        for end in ends.tolist():
+            found.append(data[begin:end].decode())
+            begin = end
+        return found
+
+    def shown(self, docs: Whole) -> list[str]:
+        """Completions as they are shown."""
+        found = self.keys(docs)
+        for at, (doc, kind) in enumerate(zip(docs.tolist(), self.kinds[docs].tolist(), strict=True)):
+            if kind & SURFACE:
+                found[at] = self._told("shown", doc)
+        return found
+
+    def note(self, doc: int) -> str:
+        """What is told with a completion."""
+        return self._told("notes", doc)
+
+    def _told(self, name: str, doc: int) -> str:
+        docs, ends, data = self._sparse[name]
+        at = bisect_left(docs, doc)
+        if at == len(docs) or docs[at] != doc:
+            return ""
+        return data[ends[at - 1] if at else 0 : ends[at]].tobytes().decode()

@@ -12,7 +12,9 @@ from typing import Any, Final
 from etalage.core.privacy import unfit
 from etalage.core.text import fold, normalize
 
-QUERY, BRAND, CATEGORY = "query", "brand", "category"
+QUERY, BRAND, CATEGORY, PHRASE, PRODUCT = "query", "brand", "category", "phrase", "product"
+TYPES: Final = (QUERY, BRAND, CATEGORY, PHRASE, PRODUCT)
+"""What a completion is: typed before, or of the catalog (a brand, a category, a phrase of titles and attributes, a product)."""
 
 WEIGHTS: Final[Mapping[str, float]] = {"": 1.0, "click": 2.0, "add_to_cart": 3.0, "purchase": 5.0}
 """What a query (empty action) and what each event that followed it counts; other events count nothing."""
@@ -20,11 +22,30 @@ WEIGHTS: Final[Mapping[str, float]] = {"": 1.0, "click": 2.0, "add_to_cart": 3.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A completion: the text shown, its score, and its type (`query`, `brand` or `category`)."""
+    """A completion to index.
+
+    Attributes:
+        text: as it is shown.
+        score: above 0; what it is ordered by where nothing is known of the shopper.
+        type: one of `TYPES`.
+        category: path of the category that it leads to (`Home > Sofas`), empty where none is known.
+        popularity, trend, clicked, bought: from 0 to 1 (`index.TRAITS`).
+        aliases: other texts that lead to it.
+        note: what is told with it, for a product its id.
+        sold_out: whether nothing that it finds is in stock.
+    """
 
     text: str
     score: float
     type: str = QUERY
+    category: str = ""
+    popularity: float = 0.0
+    trend: float = 0.5
+    clicked: float = 0.0
+    bought: float = 0.0
+    aliases: tuple[str, ...] = ()
+    note: str = ""
+    sold_out: bool = False
 
 
 @dataclass

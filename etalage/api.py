@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from autocomplete.querylog import Entry
+from autocomplete.complete import Completion
 from etalage.core.settings import Settings, load
 from indexer.reindex import Options
 from opensearch.engine import SearchEngine
@@ -84,7 +84,7 @@ class Shop:
         )
         return self._searcher.search(ask)
 
-    def suggest(self, prefix: str, *, size: int = 10) -> list[Entry]:
+    def suggest(self, prefix: str, *, size: int = 10) -> list[Completion]:
         """Complete a prefix. Raises EngineError before completions were built."""
         return parts.completer_of(self.settings).complete(prefix, size)
 

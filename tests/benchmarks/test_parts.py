@@ -14,8 +14,9 @@ import orjson
 import pytest
 import urllib3
 
-from autocomplete import index
+from autocomplete import shelf
 from autocomplete.complete import Completer
+from autocomplete.index import columns
 from autocomplete.querylog import Entry
 from etalage.core.encoders import Encoder
 from etalage.core.records import Floats
@@ -95,7 +96,7 @@ def test_complete(benchmark: Any, sources: list[dict[str, Any]], node_url: str, 
     generator = random.Random(4)
     texts = phrases([source["title"] for source in sources])
     entries = [Entry(text, float(generator.randint(1, 1000))) for text in texts]
-    index.write(tmp_path, entries)
+    shelf.write(tmp_path, columns(entries), {})
     completer = Completer.open(tmp_path)
     suggester = Suggester(node_url, entries)
     try:

@@ -30,7 +30,7 @@ def built(
     policy: Policy = Policy(),
 ) -> tuple[dict[str, Any], list[Entry]]:
     summary = build(folder, queries, [], brands, categories, NOW, policy)
-    return summary, Completer.open(folder).complete("", 100)
+    return summary, [Entry(one.text, one.score, one.type) for one in Completer.open(folder).complete("", 100)]
 
 
 # the catalog's names

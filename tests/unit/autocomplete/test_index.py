@@ -1,44 +1,56 @@
-"""The completion index: lookups against a plain search, and files that are read back or refused."""
+"""The completion index against a plain search."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
-from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocomplete import index
-from autocomplete.index import INNER
-from autocomplete.querylog import BRAND, Entry
-from etalage.core.errors import EngineError
-from etalage.core.text import fold
+from autocomplete.index import TRAITS, Columns, Index, columns, make
+from autocomplete.kernels.matching import INNER
+from autocomplete.querylog import BRAND, TYPES, Entry
+from autocomplete.typed import key, prefix_key
 
 SHOP = [Entry("red shoe", 3.0), Entry("Red Lamp", 5.0), Entry("shoe rack", 2.0), Entry("Réd", 1.0, BRAND)]
 
 
+def index_of(entries: Sequence[Entry]) -> Index:
+    return Index(*make(columns(entries)))
+
+
 def find(entries: Sequence[Entry], prefix: str, k: int = 10) -> list[tuple[str, float]]:
-    made = index.make(entries)
-    return [(made.entries[number].text, score) for number, score in made.find(prefix, k)]
+    index = index_of(entries)
+    docs, values = index.exact(prefix_key(prefix), k)
+    return [(text, round(value, 4)) for text, value in zip(index.shown(docs), values.tolist(), strict=True)]
 
 
 def plain(entries: Sequence[Entry], prefix: str, k: int) -> list[tuple[str, float]]:
-    """The same by looking at every entry; their folded texts must differ."""
+    """The same by looking at every entry; their keys must differ. Words are parted by blanks."""
+    typed = prefix_key(prefix)
+    unfinished = "" if typed.endswith(" ") else typed.split(" ")[-1]
+    whole = typed.split() if typed.endswith(" ") else typed.split(" ")[:-1]
     found = []
     for one in entries:
-        words = fold(one.text).split(" ")
-        starts = [" ".join(words[at:]) for at in range(len(words))]
-        if starts[0].startswith(prefix):
+        words = key(one.text).split()
+        left = list(words)
+        lacks = False
+        for word in whole:
+            if word in left:
+                left.remove(word)
+            else:
+                lacks = True
+        if key(one.text).startswith(typed) or f"{key(one.text)} " == typed:
             found.append((one.text, one.score))
-        elif any(start.startswith(prefix) for start in starts):
-            found.append((one.text, one.score * INNER))
-    return sorted(found, key=lambda row: (-row[1], row[0]))[:k]
+        elif typed and not lacks and (typed.endswith(" ") or any(word.startswith(unfinished) for word in left)):
+            found.append((one.text, round(float(np.float32(one.score)) * INNER, 4)))
+    scores = {one.text: one.score for one in entries}
+    return sorted(found, key=lambda row: (-row[1], -scores[row[0]], key(row[0])))[:k]
 
 
-# lookups
 def test_the_best_whose_text_starts_with_the_prefix() -> None:
     assert find(SHOP, "red") == [("Red Lamp", 5.0), ("red shoe", 3.0), ("Réd", 1.0)]
     assert find(SHOP, "red s") == [("red shoe", 3.0)]
@@ -47,8 +59,15 @@ def test_the_best_whose_text_starts_with_the_prefix() -> None:
 
 
 def test_a_later_word_counts_less() -> None:
-    assert find(SHOP, "shoe") == [("shoe rack", 2.0), ("red shoe", 3.0 * INNER)]
+    assert find(SHOP, "shoe") == [("shoe rack", 2.0), ("red shoe", 0.9)]
     assert find([Entry("red red", 2.0)], "red") == [("red red", 2.0)]
+
+
+def test_words_in_any_order_the_last_as_a_beginning() -> None:
+    assert find(SHOP, "shoe re") == [("red shoe", 0.9)]
+    assert find(SHOP, "shoe red ") == [("red shoe", 0.9)]
+    assert find(SHOP, "sho red ") == find(SHOP, "shoe shoe") == find(SHOP, "shoe r red x") == []
+    assert find([Entry("sofa sofa bed", 1.0), Entry("red sofa", 2.0)], "sofa s") == [("sofa sofa bed", 1.0)]
 
 
 def test_nothing_typed_gives_the_best_of_all() -> None:
@@ -61,85 +80,91 @@ def test_ties_are_broken_by_text() -> None:
     ]  # fmt: skip
 
 
-def test_of_texts_that_fold_alike_the_best_stays() -> None:
-    assert find([Entry("cafe", 1.0), Entry("Café", 2.0), Entry("CAFE", 1.5)], "ca") == [("Café", 2.0)]
+def test_of_texts_that_compare_alike_the_best_stays() -> None:
+    assert find([Entry("cafe", 1.0), Entry("Café", 2.0), Entry("CAFE!", 1.5)], "ca") == [("Café", 2.0)]
 
 
 def test_no_entries_and_blank_ones() -> None:
-    assert find([], "") == find([], "a") == find([Entry("  ", 1.0)], "") == []
+    assert find([], "") == find([], "a") == find([Entry("  ", 1.0)], "") == find([Entry("🪝", 1.0)], "") == []
 
 
-@pytest.mark.parametrize("k", [1, 10, 100, 101, 1000])
-def test_crowded_prefixes_are_looked_up_alike(k: int) -> None:
+def test_chinese_is_found_by_characters_pinyin_and_initials() -> None:
+    entries = [Entry("红色布艺沙发", 2.0), Entry("沙发", 5.0), Entry("沙滩椅", 1.0)]
+    assert find(entries, "沙") == [("沙发", 5.0), ("沙滩椅", 1.0), ("红色布艺沙发", 0.6)]
+    assert [text for text, _ in find(entries, "沙发")] == ["沙发", "红色布艺沙发"]
+    for typed in ("shafa", "shaf", "sf"):
+        assert [text for text, _ in find(entries, typed)] == ["沙发", "红色布艺沙发"], typed
+    assert [text for text, _ in find(entries, "sha")] == ["沙发", "红色布艺沙发", "沙滩椅"]
+    assert [text for text, _ in find(entries, "hongsebu")] == ["红色布艺沙发"]
+
+
+def test_other_texts_lead_to_a_completion() -> None:
+    index = Index(
+        *make(Columns(["ceiling fan", "sofa"], np.array([1, 2], np.float32), aliases=[("cieling fan", 0), ("sofa", 0)]))
+    )
+    docs, _ = index.exact("ciel", 5)
+    assert index.shown(docs) == ["ceiling fan"]
+    assert index.shown(index.exact("sofa", 5)[0]) == ["sofa"]
+    assert (index.number("cieling fan"), index.number("sofa"), index.number("sof")) == (1, 0, -1)
+
+
+def test_what_is_known_of_completions_stays_with_them() -> None:
+    traits = np.arange(2 * len(TRAITS), dtype=np.uint8).reshape(2, -1)
+    given_columns = Columns(
+        ["b", "A!"], np.array([1, 2], np.float32), np.array([1, 4], np.uint8), ["", "Home > Sofas"], traits,
+        np.arange(32, dtype=np.int8).reshape(2, 16), np.array([True, False]), notes={0: "told", 1: "P1"},
+    )  # fmt: skip
+    index = Index(*make(given_columns))
+    assert index.shown(np.arange(2)) == ["A!", "b"] and index.keys(np.arange(2)) == ["a", "b"]
+    assert index.traits.tolist() == traits[::-1].tolist() and index.vectors[1].tolist() == list(range(16))
+    assert [index.note(0), index.note(1)] == ["P1", "told"]
+    assert index.paths == ["Home > Sofas"] and index.categories.tolist() == [1, 0]
+    assert [TYPES[kind & 15] for kind in index.kinds.tolist()] == ["product", "brand"]
+
+
+@pytest.mark.parametrize("k", [1, 10, 100])
+def test_many_completions_are_looked_up_alike(k: int) -> None:
     random = Random(5)
-    words = ["red", "rug", "rack", "lamp", "reed", "é"]
-    texts = {" ".join(random.choices(words, k=3)) + f" {number}" for number in range(600)}
-    entries = [Entry(text, random.randrange(20) / 4) for text in sorted(texts)]
-    made = index.make(entries)
-    assert {"", "r", "re"} <= set(made.tops) and max(map(len, made.tops.values())) == 100
-    for prefix in ("", "r", "re", "red", "red r", "red rug", "e", "l", "5", "z", "red rug lamp"):
-        assert find(entries, prefix, k) == plain(entries, prefix, k), prefix
+    vocabulary = ["red", "rug", "rack", "lamp", "reed", "é", "r", "la"]
+    texts = {" ".join(random.choices(vocabulary, k=random.randint(1, 4))) + f" {number % 97}" for number in range(3000)}
+    entries = [
+        Entry(text, float(score))
+        for text, score in zip(sorted(texts), random.sample(range(1, 9000), len(texts)), strict=True)
+    ]
+    index = index_of(entries)
+    for prefix in (
+        "",
+        "r",
+        "re",
+        "red",
+        "red ",
+        "red r",
+        "red rug",
+        "e",
+        "l",
+        "5",
+        "z",
+        "red rug lamp",
+        "rug red 9",
+        "lamp la",
+        "la lamp ",
+        "r r r",
+    ):
+        docs, values = index.exact(prefix_key(prefix), k)
+        got = [(text, round(value, 4)) for text, value in zip(index.shown(docs), values.tolist(), strict=True)]
+        want = plain(entries, prefix, k)
+        assert [value for _, value in got] == [value for _, value in want], prefix
+        assert set(got[:-1]) <= set(plain(entries, prefix, k + 50)), prefix
 
 
-TEXT = st.text("abé B", min_size=1, max_size=8).filter(str.strip)
-ENTRIES = st.lists(st.builds(Entry, TEXT, st.integers(0, 8).map(float)), max_size=15, unique_by=lambda e: fold(e.text))
+TEXT = st.text("abé B", min_size=1, max_size=8).filter(lambda text: bool(key(text)))
+ENTRIES = st.lists(TEXT, max_size=15, unique_by=key)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(ENTRIES, st.text("ab e", max_size=3).map(fold), st.integers(0, 6))
-def test_any_lookup_is_that_of_a_plain_search(entries: list[Entry], prefix: str, k: int) -> None:
-    expected = plain(entries, prefix, k)
-    assert find(entries, prefix, k) == expected
-    with patch.object(index, "_CROWDED", 2), patch.object(index, "_KEPT", 3):
-        assert find(entries, prefix, k) == expected
-
-
-# files
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.lists(st.builds(Entry, st.text(st.characters(exclude_categories=["Cs"])), st.floats(0, 1e6)), max_size=8))
-def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, entries: list[Entry]) -> None:
-    folder = tmp_path_factory.mktemp("completions") / "new"
-    path = index.write(folder, entries)
-    assert index.current(folder) == path.name
-    assert index.load(path) == index.make(entries)
-
-
-def test_the_file_before_is_kept_for_who_still_reads_it(tmp_path: Path) -> None:
-    assert index.current(tmp_path) is None
-    _first, second, third = (index.write(tmp_path, [Entry(text, 1.0)]) for text in ("one", "two", "three"))
-    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / index.CURRENT, second, third])
-    assert index.current(tmp_path) == third.name
-    assert [one.text for one in index.load(second).entries] == ["two"]
-
-
-def test_writing_the_same_again_keeps_it(tmp_path: Path) -> None:
-    for _ in range(3):
-        path = index.write(tmp_path, SHOP)
-    assert [one.text for one in index.load(path).entries] == ["red shoe", "Red Lamp", "shoe rack", "Réd"]
-
-
-def test_any_damaged_byte_is_noticed(tmp_path: Path) -> None:
-    path = index.write(tmp_path, [Entry("red shoe", 3.0)])
-    whole = path.read_bytes()
-    for at in range(len(whole)):
-        for mask in (0x01, 0x80):
-            path.write_bytes(whole[:at] + bytes([whole[at] ^ mask]) + whole[at + 1 :])
-            with pytest.raises(EngineError) as caught:
-                index.load(path)
-            assert "etalage index FILE" in caught.value.remedy
-    for end in range(len(whole)):
-        path.write_bytes(whole[:end])
-        with pytest.raises(EngineError):
-            index.load(path)
-
-
-def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
-    path = index.write(tmp_path, SHOP)
-    path.write_bytes(path.read_bytes().replace(b" 1 ", b" 2 ", 1))
-    with pytest.raises(EngineError, match="completions of version 2, this one reads 1"):
-        index.load(path)
-    path.write_bytes(b"[]\n")
-    with pytest.raises(EngineError, match="no file of completions"):
-        index.load(path)
-    with pytest.raises(EngineError, match="cannot be read .*No such file"):
-        index.load(tmp_path / "none.json")
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(ENTRIES, st.text("ab e", max_size=4), st.integers(0, 6), st.randoms(use_true_random=False))
+def test_any_lookup_is_that_of_a_plain_search(texts: list[str], prefix: str, k: int, random: Random) -> None:
+    scores = random.sample(range(1, 1000), len(texts))
+    entries = [Entry(text, float(score)) for text, score in zip(texts, scores, strict=True)]
+    assert [value for _, value in find(entries, prefix, k)] == [value for _, value in plain(entries, prefix, k)]
+    assert set(find(entries, prefix, 20)) == set(plain(entries, prefix, 20))

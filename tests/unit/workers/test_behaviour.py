@@ -34,7 +34,8 @@ CROWD = [asked("red shoe", client) for client in "abc"]
 
 
 def completions(settings: Settings) -> list[Entry]:
-    return parts.completer_of(settings).complete("", 100)
+    found = parts.completer_of(settings).complete("", 100)
+    return [Entry(one.text, one.score, one.type) for one in found]
 
 
 def stored(engine: SearchEngine) -> tuple[int, int]:

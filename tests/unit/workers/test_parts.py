@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autocomplete import index
+from autocomplete import shelf
+from autocomplete.index import columns
 from autocomplete.querylog import Entry
 from etalage.core.errors import ConfigError, EngineError, ModelError, ModelNotFound
 from etalage.core.settings import Settings
@@ -127,7 +128,7 @@ def test_an_evaluator_says_why_an_arm_is_left_out(settings: Settings, engine: Se
 def test_completions_are_kept_by_index(settings: Settings) -> None:
     with pytest.raises(EngineError, match="no completions"):
         parts.completer_of(settings)
-    index.write(parts.completions_folder(settings), [Entry("red shoe", 1.0)])
+    shelf.write(parts.completions_folder(settings), columns([Entry("red shoe", 1.0)]), {})
     assert [one.text for one in parts.completer_of(settings).complete("r")] == ["red shoe"]
     with pytest.raises(EngineError, match="no completions"):
         parts.completer_of(settings.model_copy(update={"index": "other"}))

@@ -152,9 +152,13 @@ def test_killed_it_goes_on(shop: SearchEngine, settings: Settings, monkeypatch: 
     assert {id: numbers(shop)[id] for id in "ab"} == {id: wanted[id] for id in "ab"}
 
 
-def test_what_is_forgotten_is_taken_back(shop: SearchEngine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_forgotten_is_taken_back(
+    shop: SearchEngine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     signals.refresh(shop, settings)
-    monkeypatch.setattr(shop, "events", lambda kind: [one for one in LOG if kind == events.EVENTS and "b" not in one["client_id"]])
+    monkeypatch.setattr(
+        shop, "events", lambda kind: [one for one in LOG if kind == events.EVENTS and "b" not in one["client_id"]]
+    )
     assert signals.refresh(shop, settings)["changed"] >= 1
     assert numbers(shop)["b"] == (None, None, None) and numbers(shop)["e"][0] == 7.5
 
