@@ -61,10 +61,11 @@ class Crossing:
             EngineError: the products' texts could not be had.
         """
         used = self._watched.now()
-        depth = 0 if used is None else used.manifest.depth(self._budget)
-        ids = head.candidates.ids
+        if used is None:
+            return Read(scores)
+        ids, depth = head.candidates.ids, used.manifest.depth(self._budget)
         best = by_score(scores, ids)[:depth]
-        if used is None or len(best) < 2:
+        if len(best) < 2:
             return Read(scores)
         if left is not None and left < self._budget / 1000:
             raise ModelError("there is no time to read", value=f"{left * 1000:.0f} ms", remedy="Allow more time.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from ranker.query import Query
 from ranker.retrieve import Retrieved
 
 Numbers = npt.NDArray[np.floating[Any]]
+
+_compact: Final = lru_cache(maxsize=1 << 16)(compact)
+"""The same products are candidates again and again."""
 
 
 def final_scores(head: Retrieved, scores: Floats | None) -> Numbers:
@@ -30,12 +34,16 @@ def named(query: Query, found: Candidates) -> npt.NDArray[np.bool_]:
     if not query.number:
         return np.zeros(len(found.ids), bool)
     models = found.records["models"] == np.uint32(token_id(query.number))
-    ids = np.fromiter((compact(one) == query.number for one in found.ids), bool, len(found.ids))
+    ids = np.fromiter((_compact(one) == query.number for one in found.ids), bool, len(found.ids))
     exact: npt.NDArray[np.bool_] = models.any(axis=1) | ids
     return exact
 
 
 def by_score(scores: npt.NDArray[np.floating[Any]], ids: list[str]) -> list[int]:
     """Positions by descending score, ties by id."""
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    if not np.any(ordered[1:] == ordered[:-1]):
+        return order.tolist()
     values = scores.tolist()
     return sorted(range(len(ids)), key=lambda row: (-values[row], ids[row]))

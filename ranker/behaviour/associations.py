@@ -51,6 +51,8 @@ class Associated:
 
     def of(self, ids: Sequence[str]) -> Floats:
         """The strengths of some products: float32 [n], 0 where nothing is known."""
+        if not self.ids:
+            return np.zeros(len(ids), np.float32)
         known = dict(zip(self.ids, self.strengths, strict=True))
         return np.fromiter((known.get(one, 0.0) for one in ids), np.float32, len(ids))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,8 +28,9 @@ INT8: Final = ("dynamic", "static", "weights")
 _MAX_SCORE_GAP: Final = 1e-3
 _MIN_RANK: Final = 0.98
 _MAX_NDCG_LOSS: Final = 0.002
-_SWAPPED: Final = 0.2
-"""What one query's nDCG@10 may lose by two products that score almost alike: few queries cannot tell less."""
+_SWAPPED: Final = 1 - 1 / math.log2(3)
+"""What one query's nDCG@10 loses when its relevant product changes places with the one behind, which scores almost alike: few
+queries cannot tell less."""
 
 _PRUNED: Final = 0.5
 _CALIBRATION: Final = 4096
