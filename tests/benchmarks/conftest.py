@@ -36,7 +36,8 @@ from workers import coordinate
 ROUNDS: Final = 5
 ROOT: Final = Path(__file__).parents[2]
 BUILD: Final = ROOT / "build"
-ICECAT: Final = Path(os.environ.get("ETALAGE_DATA") or ROOT.parent / "shared" / "data") / "icecat"
+DATA: Final = Path(os.environ.get("ETALAGE_DATA") or ROOT.parent / "shared" / "data")
+ICECAT: Final = DATA / "icecat"
 INDEX: Final = "bench"
 JSON: Final = {"content-type": "application/json"}
 
