@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import suppress
 from typing import Final
 
 import httptools
@@ -85,10 +86,9 @@ class Line:
             return answer
 
     def _connection(self, until: float) -> _Connection:
-        try:
+        # Another thread may take the last one between a look and the taking.
+        with suppress(IndexError):
             return self._free.pop()
-        except IndexError:
-            """None is free: another thread may have taken the last one."""
         at = self._address
         made = socket.create_connection((at.host, at.port), timeout=_left(until))
         try:
