@@ -388,5 +388,9 @@ class SearchEngine(ABC):
         """UBI documents of `kind` with `timestamp` ≥ `since`, by timestamp."""
 
     @abstractmethod
+    def forget(self, kind: str, ids: Iterable[str]) -> int:
+        """Remove UBI documents of `kind`, also what is left of them in the engine's files; how many there were."""
+
+    @abstractmethod
     def close(self) -> None:
         """Release files, threads and connections."""

@@ -186,6 +186,9 @@ class RecordingEngine(SearchEngine):
     def events(self, kind: str, since: str = "") -> Iterator[dict[str, Any]]:
         self._never("events")
 
+    def forget(self, kind: str, ids: Iterable[str]) -> int:
+        self._never("forget")
+
 
 @contextmanager
 def serving(engine: RecordingEngine, home: Path, **settings: Any) -> Iterator[Door]:

@@ -14,15 +14,16 @@ from workers.celery_app import UPKEEP, make_app
 
 NIGHTLY: Final = "etalage.nightly"
 COMPLETIONS: Final = "etalage.rebuild_completions"
+RECENT: Final = "etalage.refresh_completions"
 SIGNALS: Final = "etalage.refresh_signals"
 
-_REMEDY: Final = "Set ETALAGE_NIGHTLY_FEED, ETALAGE_SIGNALS_AT or ETALAGE_COMPLETIONS_EVERY."
+_REMEDY: Final = "Set ETALAGE_NIGHTLY_FEED, ETALAGE_SIGNALS_AT, ETALAGE_COMPLETIONS_AT, ETALAGE_COMPLETIONS_EVERY or ETALAGE_COMPLETIONS_FRESH."
 _TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 
 
 def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """Celery's beat schedule: the nightly feed and the signals at their times (UTC), and completions built anew every so many
-    minutes.
+    minutes or once a day; in between, what was typed since is counted onto them.
 
     Raises:
         ConfigError: a time is none, or nothing is to be done.
@@ -34,6 +35,13 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         found["signals"] = {"task": SIGNALS, "schedule": _daily("ETALAGE_SIGNALS_AT", settings.signals_at)}
     if settings.completions_every:
         found["completions"] = {"task": COMPLETIONS, "schedule": timedelta(minutes=settings.completions_every)}
+    if settings.completions_at is not None:
+        found["completions_daily"] = {
+            "task": COMPLETIONS,
+            "schedule": _daily("ETALAGE_COMPLETIONS_AT", settings.completions_at),
+        }
+    if settings.completions_fresh:
+        found["completions_fresh"] = {"task": RECENT, "schedule": timedelta(minutes=settings.completions_fresh)}
     if not found:
         raise ConfigError("nothing is scheduled", remedy=_REMEDY)
     # A message that no worker took before the next one is due is of no use.

@@ -65,6 +65,12 @@ def rebuild_completions() -> None:
     behaviour.rebuild_vocabulary(_engine(), _settings())
 
 
+@shared_task(name=schedule.RECENT)  # type: ignore[untyped-decorator]
+def refresh_completions() -> None:
+    """Count what was typed since the completions were built."""
+    behaviour.refresh_completions(_engine(), _settings())
+
+
 @shared_task(name=schedule.SIGNALS, bind=True, max_retries=12)  # type: ignore[untyped-decorator]
 def refresh_signals(self: Task) -> None:
     """Learn from behaviour as it is stored now what products are like; again five minutes later while a feed is indexed."""

@@ -1,4 +1,4 @@
-"""`etalage index`, `etalage events import`, `etalage signals refresh`: what goes in."""
+"""`etalage index`, `etalage events import` and `forget`, `etalage signals refresh`: what goes in, and out again."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("index")(index)
     events = typer.Typer(help="Shoppers' behaviour (UBI 1.3.0).", no_args_is_help=True)
     events.command("import")(import_events)
+    events.command("forget")(forget_events)
     app.add_typer(events, name="events")
     learnt = typer.Typer(help="Numbers of products that are learnt from behaviour.", no_args_is_help=True)
     learnt.command("refresh")(refresh_signals)
@@ -189,8 +190,14 @@ def show_mapping(mapping: Mapping[str, Any]) -> None:
 
 
 def import_events(
-    file: Annotated[Path, typer.Argument(help="UBI queries and events: JSON Lines or `_bulk`, gzipped or not.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="UBI queries and events (JSON Lines or `_bulk`), or a plain log: a query a line or CSV."),
+    ],
     max_bad: Annotated[str, typer.Option("--max-bad", help="Bad lines that are put up with.")] = "5%",
+    trusted: Annotated[
+        bool, typer.Option("--trusted", help="Nothing in a plain log without users is of one person alone.")
+    ] = False,
     index: Index = None,
     home: Home = None,
     json: Json = False,
@@ -198,7 +205,7 @@ def import_events(
     """Store what shoppers did and build completions from it."""
     settings = settings_of(home, index)
     with engine_for(settings) as engine:
-        result = behaviour.import_events(engine, settings, file, max_bad=max_bad)
+        result = behaviour.import_events(engine, settings, file, max_bad=max_bad, trusted=trusted)
     if json:
         print_json(result)
         return
@@ -209,6 +216,27 @@ def import_events(
     out.print(
         f"{made['completions']:,} completions ({made['from_log']:,} from queries); dropped texts: {made['dropped']}"
     )
+
+
+def forget_events(
+    client: Annotated[str, typer.Option("--client", help="What a client (`client_id`) did.")] = "",
+    user: Annotated[str, typer.Option("--user", help="What a user who was signed in (`user_id`) did.")] = "",
+    query: Annotated[str, typer.Option("--query", help="A query, whoever typed it, and what followed it.")] = "",
+    index: Index = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Remove what is stored of a shopper or a query, and build completions without it."""
+    settings = settings_of(home, index)
+    with engine_for(settings) as engine:
+        result = behaviour.forget(engine, settings, client=client, user=user, query=query)
+    if json:
+        print_json(result)
+        return
+    out.print(
+        f"{result['queries']:,} queries and {result['events']:,} events removed, {result['listed']:,} listed texts"
+    )
+    out.print(f"{result['completions']['completions']:,} completions")
 
 
 def refresh_signals(

@@ -17,11 +17,14 @@ from typing import Any, Final
 
 import orjson
 
+from etalage.core import privacy
 from etalage.core.errors import CatalogError, QueryError
 
 QUERIES, EVENTS = "queries", "events"
 MAX_FIELD: Final = 2000
 _BULK: Final = {"index", "create"}
+_QUOTING: Final = ("query", "query_attributes", "message", "message_html")
+"""Fields that may repeat what was typed."""
 _REMEDY: Final = "Give UBI 1.3.0 documents, one JSON object a line, or an OpenSearch `_bulk` file; gzipped or not."
 
 
@@ -37,7 +40,8 @@ class Line:
 
 def check(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The kind of a UBI document, and the document with its `timestamp` as ISO-8601 in UTC with milliseconds and an `id`
-    (its content's hash, unless it has one). Raises ValueError with the reason."""
+    (its content's hash, unless it has one); what of a person is in it is left out (`withheld`). Raises ValueError with the
+    reason."""
     document = dict(given)
     kind = EVENTS if "action_name" in document else QUERIES
     if kind == QUERIES and not (isinstance(document.get("user_query"), str) and document.get("query_id")):
@@ -52,6 +56,7 @@ def check(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             raise ValueError(f"`{name}` is longer than {MAX_FIELD} characters")
     document["timestamp"] = _time(document.get("timestamp"))
     _check_ordinal(document)
+    document = withheld(document)
     try:
         content = orjson.dumps(document, option=orjson.OPT_SORT_KEYS, default=str)
     except TypeError as error:
@@ -59,6 +64,14 @@ def check(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if not isinstance(document.get("id"), str) or not document["id"]:
         document["id"] = sha256(content).hexdigest()[:32]
     return kind, document
+
+
+def withheld(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document as it may be kept: without a query that has something of a person in it (`privacy.personal`)."""
+    text = document.get("user_query")
+    if not isinstance(text, str) or not privacy.personal(text):
+        return dict(document)
+    return {name: value for name, value in document.items() if name not in _QUOTING} | {"user_query": ""}
 
 
 def _time(value: object) -> str:
@@ -72,6 +85,15 @@ def _time(value: object) -> str:
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise ValueError(f"`timestamp` is not an ISO-8601 time: {str(value)[:40]}") from None
+    return _written(at)
+
+
+def stamp(days: float) -> str:
+    """A moment, in days since 1970, as documents have it."""
+    return _written(datetime.fromtimestamp(days * 86400, UTC))
+
+
+def _written(at: datetime) -> str:
     return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 

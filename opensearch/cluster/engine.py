@@ -13,7 +13,7 @@ from etalage.core.errors import EngineError, EngineTimeout, FingerprintMismatch
 from etalage.core.records import RECORD_VERSION, Document, Floats
 from etalage.core.settings import Settings
 from opensearch import checks, fields
-from opensearch.cluster import documents, search
+from opensearch.cluster import behaviour, documents, search
 from opensearch.cluster.client import Client, Missing, Refused
 from opensearch.cluster.jobs import ClusterJobs
 from opensearch.cluster.rows import Filling, Pages, Revision, Rows
@@ -419,25 +419,18 @@ class ClusterEngine(SearchEngine):
 
     # behaviour
     def append_events(self, kind: str, documents: Sequence[Mapping[str, Any]]) -> int:
-        index = f"ubi_{kind}"
-        self._ensure(index, "ubi")
-        answers = self._client.bulk(({"create": {"_index": index, "_id": one["id"]}}, one) for one in documents)
-        for answer in answers:
-            if "error" in answer and answer["status"] != 409:
-                raise EngineError(
-                    f"an event could not be stored ({answer['error'].get('reason')})",
-                    value=answer["_id"],
-                    remedy="Correct it, then send the events again; those already stored are skipped.",
-                )
-        return sum(answer["status"] == 201 for answer in answers)
+        return behaviour.append(self._client, self._ubi(kind), documents)
 
     def events(self, kind: str, since: str = "") -> Iterator[dict[str, Any]]:
+        return behaviour.read(self._client, self._ubi(kind), since)
+
+    def forget(self, kind: str, ids: Iterable[str]) -> int:
+        return behaviour.forget(self._client, self._ubi(kind), ids)
+
+    def _ubi(self, kind: str) -> str:
         index = f"ubi_{kind}"
         self._ensure(index, "ubi")
-        self._client.refresh(index)
-        query: dict[str, Any] = {"range": {"timestamp": {"gte": since}}} if since else {"match_all": {}}
-        hits = self._client.scan(index, query, [{"timestamp": {"order": "asc", "missing": "_first"}}, {"id": "asc"}])
-        return (hit["_source"] for hit in hits)
+        return index
 
     def close(self) -> None:
         self._filling.close()

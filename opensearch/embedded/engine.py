@@ -235,6 +235,15 @@ class EmbeddedEngine(SearchEngine):
         )
         return (orjson.loads(row[0]) for row in rows)
 
+    def forget(self, kind: str, ids: Iterable[str]) -> int:
+        db = self._store.connection()
+        db.execute("PRAGMA secure_delete = ON")
+        with self._store.transaction() as db:
+            removed = sum(db.execute("DELETE FROM events WHERE kind = ? AND id = ?", (kind, id)).rowcount for id in ids)
+        # The log of what was written holds it until then.
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return removed
+
     def close(self) -> None:
         self._open.clear()
         self._store.close()

@@ -321,6 +321,17 @@ def test_events_are_stored_once_and_read_by_time(engine: SearchEngine) -> None:
     assert engine.append_events("events", []) == 0
 
 
+def test_events_are_forgotten_by_id(engine: SearchEngine) -> None:
+    mark = uuid4().hex
+    at = "2033-01-01T00:00:00.000Z"
+    documents = [{"id": f"{mark}-{n}", "timestamp": at, "action_name": "view"} for n in range(3)]
+    engine.append_events("events", documents)
+    assert engine.forget("queries", [documents[0]["id"]]) == 0
+    assert engine.forget("events", [documents[0]["id"], documents[2]["id"], f"{mark}-none"]) == 2
+    assert [one["id"] for one in engine.events("events", at) if one["id"].startswith(mark)] == [f"{mark}-1"]
+    assert engine.append_events("events", documents[:1]) == 1
+
+
 def test_events_of_the_same_moment_are_ordered_by_id(engine: SearchEngine) -> None:
     mark = uuid4().hex
     at = "2032-01-01T00:00:00.000Z"

@@ -13,6 +13,7 @@ from uuid import uuid4
 import orjson
 
 from etalage.core.errors import EtalageError
+from etalage.core.events import withheld
 from etalage.http.gateway.asked import Asked, Ubi
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ def document(asked: Asked, ubi: Ubi, text: str, hits: Sequence[str], now: dateti
         "object_id_field": ubi.object_id_field,
         "query": orjson.dumps(asked.body).decode(),
     }
-    return {name: value for name, value in found.items() if value or name in ("user_query", "query_response_hit_ids")}
+    kept = {name: value for name, value in found.items() if value or name in ("user_query", "query_response_hit_ids")}
+    return withheld(kept)
 
 
 Store = Callable[[Sequence[Mapping[str, Any]]], int]

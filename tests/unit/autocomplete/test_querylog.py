@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocomplete.querylog import WEIGHTS, Entry, Policy, count
+from autocomplete.counts import Tally
+from autocomplete.querylog import WEIGHTS, Entry, Policy, candidates, count
+from autocomplete.shop import Shop
+from autocomplete.typed import key
 from etalage.core.text import fold
 
 NOW = datetime(2024, 5, 15, 12, tzinfo=UTC)
@@ -31,7 +34,8 @@ def crowd(text: str, shoppers: int = 3, **more: Any) -> Documents:
 
 
 def counted(queries: Documents, events: Documents = (), **policy: Any) -> tuple[list[Entry], dict[str, int]]:
-    return count(queries, events, NOW, Policy(**policy))
+    found, dropped = count(queries, events, NOW, Policy(**{"shoppers": 3, **policy}))
+    return [Entry(one.text, one.score) for one in found], dropped
 
 
 # who counts
@@ -85,7 +89,9 @@ def test_the_best_comes_first_ties_by_text() -> None:
 # how it is written
 def test_spellings_that_fold_alike_are_one_shown_as_most_typed() -> None:
     queries = [asked(" Café  TABLE", "a"), asked("café table", "b"), asked("cafe table", "c")]
-    assert counted(queries)[0] == [Entry("café table", 3.0)]
+    assert counted([*queries, asked("CAFÉ table!", "d"), asked("café table", "d")])[0] == [Entry("café table", 5.0)]
+    # No way of writing it is of three: only what they have in common is shown.
+    assert counted(queries)[0] == [Entry("cafe table", 3.0)]
     # Equals: the first in order.
     assert counted([asked("café", "a"), asked("cafe", "b")], shoppers=2)[0] == [Entry("cafe", 2.0)]
 
@@ -144,3 +150,113 @@ def test_any_log_shows_only_what_many_typed_whatever_its_order(queries: Document
         assert one.score >= len(same) / 4
     texts = {fold(one["user_query"]) for one in [*queries, *events] if one.get("action_name") != "view"}
     assert len(found) + sum(dropped.values()) == len(texts - {"x", ""})
+
+
+# who is one shopper
+def test_without_any_name_all_are_one() -> None:
+    nameless = [asked("red shoe", query_id=f"q{number}") | {"client_id": None} for number in range(9)]
+    assert counted(nameless) == ([], {"too few shoppers": 1})
+
+
+def test_a_client_who_signs_in_is_one_with_the_user() -> None:
+    mine = [asked("rug", "c1"), asked("rug", "c2"), asked("rug", "c9", user_id="ann")]
+    assert counted(mine)[0] == [Entry("rug", 3.0)]
+    # An event tells that both clients are hers.
+    both = [did("view", "rug") | {"client_id": client, "user_id": "ann"} for client in ("c1", "c2")]
+    assert counted(mine, both) == ([], {"too few shoppers": 1})
+
+
+# how it does
+def entry(queries: Documents, events: Documents, text: str) -> Entry:
+    return next(one for one in count(queries, events, NOW, Policy(shoppers=1))[0] if one.text == text)
+
+
+def test_rates_are_of_the_queries_that_something_followed() -> None:
+    queries = [asked(text, f"{n}", query_id=f"{text}-{n}") for text in ("rug", "lamp") for n in range(10)]
+    events = [did("click", None) | {"query_id": f"rug-{n}"} for n in (1, 1, 2, 3, 4)]
+    events += [did("purchase", "rug") | {"query_id": "rug-1"}, did("add_to_cart", "rug") | {"query_id": "rug-1"}]
+    # Four of ten were clicked, four of twenty in the shop: (4 + 10 x 0.2) / (10 + 10).
+    found = entry(queries, events, "rug")
+    assert (found.clicked, found.bought) == (0.3, 0.075)
+    assert (entry(queries, events, "lamp").clicked, entry(queries, events, "lamp").bought) == (0.1, 0.025)
+    assert found.popularity == 1 > entry(queries, events, "lamp").popularity > 0
+
+
+def test_a_cart_that_is_not_bought_counts_three_fifths() -> None:
+    queries = [asked("rug", f"{n}", query_id=f"{n}") for n in range(10)]
+    assert entry(queries, [did("add_to_cart", "rug") | {"query_id": "1"}], "rug").bought == pytest.approx(0.06)
+
+
+def test_what_is_asked_more_lately_trends() -> None:
+    queries = [asked(text, f"{day}", days=day) for text in ("rug", "lamp") for day in range(28)]
+    assert entry(queries, [], "rug").trend == pytest.approx(0.5)
+    rising = [*queries, *[asked("new", f"{n}") for n in range(20)], *[asked("old", f"{n}", days=21) for n in range(20)]]
+    assert entry(rising, [], "new").trend > 0.55 > 0.5 > entry(rising, [], "rug").trend > entry(rising, [], "old").trend
+
+
+def test_slips_and_other_orders_lead_to_what_is_shown() -> None:
+    queries = [
+        *crowd("leather sofa", 60),
+        *crowd("sofa leather", 5),
+        *crowd("leathre sofa", 3),
+        *crowd("lether sofa", 4),
+    ]
+    found, _ = count(queries, [], NOW, Policy())
+    assert [(one.text, one.score, one.aliases) for one in found] == [("leather sofa", 65.0, ("sofa leather",))]
+    found, _ = count(queries, [], NOW, Policy(shoppers=4))
+    assert found[0].aliases == ("sofa leather", "lether sofa") and found[0].score == 69.0
+
+
+def test_what_the_shop_vouches_for_needs_no_shoppers() -> None:
+    tally = Tally()
+    tally.queries([asked("rug", "a", days=14)])
+    day = NOW.timestamp() / 86400
+    for text in ("Lamp", "ann@example.org"):
+        tally.listed(text, 4, day - 14)
+    found, _, dropped = candidates(tally.counts(day, day, 14, 3.5), Policy(), Shop())
+    assert [(one.text, one.score, one.clicked) for one in found] == [("lamp", 2.0, 0.0)]
+    assert dropped == {"too few shoppers": 1, "e-mail address": 1}
+
+
+def test_later_counts_are_added_to_earlier_ones_of_the_same_landmark() -> None:
+    first, second = [asked("rug", "a", days=9), asked("lamp", "b", days=3)], [asked("rug", "c", days=1)]
+    sums = []
+    for some in (first, second, first + second):
+        tally = Tally()
+        tally.queries(some)
+        landmark, now = NOW.timestamp() / 86400 - 5, NOW.timestamp() / 86400
+        counts = tally.counts(landmark, now, 14, 3.5)
+        sums.append(dict(zip(counts.forms, counts.sums[:, 0], strict=True)))
+    assert sums[0]["rug"] + sums[1]["rug"] == pytest.approx(sums[2]["rug"])
+    assert sums[1]["rug"] == pytest.approx(2 ** (4 / 14))
+
+
+# whatever is typed
+MANY = st.sampled_from([
+    "sofa", "sofas", "Sofa!", "red sofa", "sofa red", "leather sofa", "lether sofa", "leathers sofas", "4111 1111 1111 1111",
+    "sofa ann@example.org", "+49 171 2345678", "078-05-1120", "221b baker street", "DE89 3704 0044 0532 0130 00",
+])  # fmt: skip
+ANYBODY = st.fixed_dictionaries(
+    {"query_id": st.just("q"), "user_query": MANY, "timestamp": st.just(NOW.isoformat())},
+    optional={
+        "client_id": st.sampled_from("abcdefgh"),
+        "user_id": st.sampled_from("xyz"),
+        "session_id": st.sampled_from("123"),
+    },
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(ANYBODY, max_size=120), st.integers(1, 6))
+def test_nothing_is_shown_that_fewer_typed_and_nothing_personal(queries: list[dict[str, Any]], least: int) -> None:
+    found, _ = count(queries, [], NOW, Policy(shoppers=least))
+    signed = {one["client_id"]: one["user_id"] for one in queries if "client_id" in one and "user_id" in one}
+    for text in [text for one in found for text in (one.text, *one.aliases)]:
+        people = set()
+        for one in queries:
+            if key(one["user_query"]) == key(text):
+                client = one.get("client_id")
+                # A client of several users is one of them: at least that many are left.
+                people.add(one.get("user_id") or signed.get(client) or client or one.get("session_id") or "nobody")
+        assert len(people) >= least
+        assert not any(char.isdigit() or char == "@" for char in text)

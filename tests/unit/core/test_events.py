@@ -217,3 +217,13 @@ def test_any_document_is_kept_or_refused(base: dict[str, Any], changes: dict[str
     assert datetime.fromisoformat(document["timestamp"]).utcoffset() is not None
     # What was checked once is left as it is.
     assert orjson.dumps(check(document)) == orjson.dumps((kind, document))
+
+
+# what of a person is in it
+def test_a_personal_query_is_taken_out_of_what_is_kept() -> None:
+    quoting = {"query": '{"match": "a@b.org"}', "message": "a@b.org", "query_attributes": {"text": "a@b.org"}}
+    for document in (QUERY, EVENT):
+        _, kept = check(document | quoting | {"user_query": "mail a@b.org", "client_id": "c"})
+        assert kept.pop("id") and kept == document | {"user_query": "", "client_id": "c"}
+    assert check(QUERY | quoting)[1].items() >= (QUERY | quoting).items()
+    assert events.withheld(EVENT) == EVENT

@@ -26,8 +26,18 @@ def set_to(settings: Settings, **more: Any) -> Settings:
 
 def test_the_nightly_feed_signals_and_completions_are_due(settings: Settings) -> None:
     found = schedule.schedule(
-        set_to(settings, nightly_feed=Path("feed.csv"), nightly_at="4:05", completions_every=30, signals_at="05:00")
+        set_to(
+            settings,
+            nightly_feed=Path("feed.csv"),
+            nightly_at="4:05",
+            completions_every=30,
+            signals_at="05:00",
+            completions_at="02:30",
+            completions_fresh=1,
+        )
     )
+    assert found["completions_daily"]["schedule"] == crontab(hour=2, minute=30)
+    assert found["completions_fresh"]["schedule"] == timedelta(minutes=1)
     assert found["signals"]["schedule"] == crontab(hour=5, minute=0)
     assert found["nightly"]["schedule"] == crontab(hour=4, minute=5)
     assert found["completions"]["schedule"] == timedelta(minutes=30)
@@ -39,7 +49,7 @@ def test_the_nightly_feed_signals_and_completions_are_due(settings: Settings) ->
 
 @pytest.mark.parametrize("at", ["24:00", "3", "3:60", "", "03:00:00", "noon"])
 def test_a_time_that_is_none_is_refused(settings: Settings, at: str) -> None:
-    for given in ({"nightly_feed": Path("f"), "nightly_at": at}, {"signals_at": at}):
+    for given in ({"nightly_feed": Path("f"), "nightly_at": at}, {"signals_at": at}, {"completions_at": at}):
         with pytest.raises(ConfigError, match=f"{list(given)[-1].upper()} is no time of day"):
             schedule.schedule(set_to(settings, **given))
 
@@ -66,6 +76,9 @@ def test_a_worker_indexes_the_nightly_feed_with_its_own_hands(
     before = {path.name for path in folder.iterdir()}
     tasks.rebuild_completions()
     assert {path.name for path in folder.iterdir()} != before
+    before = {path.name for path in folder.iterdir()}
+    tasks.refresh_completions()
+    assert {path.name for path in folder.iterdir()} == before
     engine.close()
 
 
