@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from autocomplete.context import Context
+from autocomplete.features import Floats, features, known
 from autocomplete.index import ANYTHING, SOLD_OUT, Index
 from autocomplete.kernels.compiled import Real, Whole
 from autocomplete.kernels.nearness import EDIT, FARTHEST
 from autocomplete.pinyin import is_chinese, romanized
 from autocomplete.querylog import TYPES
+from autocomplete.rank import POOL, Ranking
 from autocomplete.shelf import Shelf
-from autocomplete.typed import prefix_key
+from autocomplete.typed import key, prefix_key
 from etalage.core.errors import QueryError
+from etalage.core.text import stems
 
 MOST: Final = 100
 """Completions of an answer, at most."""
@@ -23,7 +28,7 @@ MOST: Final = 100
 TYPED, NEAR, PARTED, SOUND = "typed", "near", "parted", "pinyin"
 """How a completion was found: as typed, a typing error away, with blanks put elsewhere, by how it is pronounced."""
 
-_KEPT: Final = 0.2
+_KEPT: Final = 0.05
 """What is left of a score after one edit."""
 PENALTIES: Final[Real] = _KEPT ** (np.arange(4 * FARTHEST + 1) / EDIT)
 _MOVED: Final = 0.5
@@ -31,6 +36,13 @@ _MOVED: Final = 0.5
 _SPOKEN: Final = 0.5
 _SHORTEST: Final = 2
 """Letters of the parts of a word that is parted."""
+
+_SPARE: Final = 4
+"""Completions that are at hand for those that say the same as a better one."""
+_STOP: Final = frozenset(
+    stems("a an the and of in on to by or with for der die das und für mit de la le les et pour el los y con para")
+)
+"""Words that change nothing, as stems."""
 
 
 class Completion(NamedTuple):
@@ -74,22 +86,41 @@ class Wanted(NamedTuple):
 class Completer:
     """The completions of one folder; newer files serve within a fifth of a second. Thread-safe."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ranking: Ranking | None = None) -> None:
+        """Without a `ranking` the order is always that of the index."""
         self._shelf = Shelf(folder)
+        self._ranking = ranking
 
     @classmethod
-    def open(cls, folder: Path) -> Completer:
+    def open(cls, folder: Path, ranking: Ranking | None = None) -> Completer:
         """The completer of a folder. Raises EngineError when it holds no completions."""
-        completer = cls(folder)
+        completer = cls(folder, ranking)
         completer._shelf.indexes()
         return completer
 
-    def complete(self, prefix: str, k: int = 10, wanted: Wanted = Wanted()) -> list[Completion]:
+    @property
+    def version(self) -> str:
+        """The files that serve. Raises EngineError when there are no completions."""
+        return self._shelf.version()
+
+    def note(self, one: Completion) -> str:
+        """What is told with a completion: of a product its id."""
+        compared = key(one.text)
+        for index in reversed(self._shelf.indexes()):
+            number = index.number(compared)
+            if number >= 0:
+                return index.note(number)
+        return ""
+
+    def complete(
+        self, prefix: str, k: int = 10, wanted: Wanted = Wanted(), context: Context = Context()
+    ) -> list[Completion]:
         """The best `k` completions of what was typed, best first, ties by text.
 
         A completion matches that starts with the prefix, or has its words in any order, the last one as a beginning. Case, marks and
         punctuation don't matter. An empty prefix gives the best of all. Where nothing matches, words that are a typing error
-        away count too, then blanks put elsewhere; Chinese is found by its pinyin.
+        away count too, then blanks put elsewhere; Chinese is found by its pinyin. Of completions with the same words one is shown.
+        With a context the best by score are ordered by what the shopper did before.
 
         Raises:
             EngineError: there are no completions.
@@ -101,20 +132,77 @@ class Completer:
         indexes = self._shelf.indexes()
         if not k or (not typed and prefix.strip()):
             return []
-        if len(indexes) == 1:
-            return _found(indexes[0], typed, k, wanted)
+        if context and self._ranking:
+            pools = _pools(indexes, typed, max(POOL, k + _SPARE), wanted)
+            return _apart(_ranked(pools, typed, self._ranking, context, k + _SPARE), k)
+        pools = _pools(indexes, typed, k + _SPARE, wanted)
+        if len(pools) == 1:
+            return _apart(pools[0].told(), k)
         # What changed since the base was built takes the place of what the base says.
-        newest = {one.text: one for index in indexes for one in _found(index, typed, k, wanted)}
-        return sorted(newest.values(), key=lambda one: (-one.score, one.text))[:k]
+        newest = {one.text: one for pool in pools for one in pool.told()}
+        return _apart(sorted(newest.values(), key=lambda one: (-one.score, one.text)), k)
+
+    def explain(
+        self, prefix: str, k: int = 10, wanted: Wanted = Wanted(), context: Context = Context()
+    ) -> list[tuple[Completion, dict[str, float]]]:
+        """What `complete` gives, each with what the parts of its score are: with a context what each of `features.FAMILIES` adds,
+        against the mean of the completions that it was chosen from; without one the logarithm of what it counts, as `popularity`
+        where it starts with the prefix, and what it lost as `match`."""
+        found = self.complete(prefix, k, wanted, context)
+        if not (context and self._ranking):
+            return [(one, self._plain(one)) for one in found]
+        typed, shares = prefix_key(prefix), dict[str, dict[str, float]]()
+        for pool, rows in _features(
+            _pools(self._shelf.indexes(), typed, max(POOL, k + _SPARE), wanted), typed, context
+        ):
+            added = self._ranking.contributions(rows)
+            for at, text in enumerate(pool.source.shown(pool.docs)):
+                shares[text] = {name: round(float(values[at]), 4) for name, values in added.items()}
+        return [(one, shares[one.text]) for one in found]
+
+    def _plain(self, one: Completion) -> dict[str, float]:
+        scores = [
+            index.scores[number] for index in self._shelf.indexes() if (number := index.number(key(one.text))) >= 0
+        ]
+        whole = float(scores[-1]) if scores else one.score
+        return {"popularity": round(math.log(whole), 4), "match": round(math.log(one.score / whole), 4)}
 
 
-def _found(index: Index, typed: str, k: int, wanted: Wanted) -> list[Completion]:
-    """The best completions of one index."""
-    mask = wanted.mask(index)
-    if mask is None:
-        return []
+class Pool(NamedTuple):
+    """The best completions of one index: their numbers, what they count, and how those were found that do not match as typed."""
+
+    source: Index
+    docs: Whole
+    values: Real
+    how: dict[int, str]
+
+    def told(self) -> list[Completion]:
+        """As completions."""
+        index, docs = self.source, self.docs
+        texts, kinds, paths = index.shown(docs), index.kinds[docs].tolist(), index.categories[docs].tolist()
+        return [
+            Completion(
+                text, value, TYPES[kind & 15], index.paths[path - 1] if path else "", self.how.get(doc, TYPED), doc
+            )
+            for text, value, kind, path, doc in zip(
+                texts, self.values.tolist(), kinds, paths, docs.tolist(), strict=True
+            )
+        ]
+
+    def rows(self, order: Whole) -> Pool:
+        """Some of them."""
+        return self._replace(docs=self.docs[order], values=self.values[order])
+
+
+def _pools(indexes: Sequence[Index], typed: str, k: int, wanted: Wanted) -> list[Pool]:
+    """The best completions of each index that has some of what is wanted."""
+    masks = [(index, wanted.mask(index)) for index in indexes]
+    return [_pool(index, typed, k, mask) for index, mask in masks if mask is not None]
+
+
+def _pool(index: Index, typed: str, k: int, mask: Whole) -> Pool:
     docs, values = index.exact(typed, k, mask)
-    how = {}
+    how = dict[int, str]()
     if not len(docs) and typed:
         best = dict[int, float]()
         for match, others, counts in _further(index, typed, k, mask):
@@ -124,11 +212,42 @@ def _found(index: Index, typed: str, k: int, wanted: Wanted) -> list[Completion]
                 best[doc] = max(best.get(doc, 0.0), value)
         order = sorted(best, key=lambda doc: (-best[doc], doc))[:k]
         docs, values = np.array(order, np.int64), np.array([best[doc] for doc in order])
-    texts, kinds, paths = index.shown(docs), index.kinds[docs].tolist(), index.categories[docs].tolist()
-    return [
-        Completion(text, value, TYPES[kind & 15], index.paths[path - 1] if path else "", how.get(doc, TYPED), doc)
-        for text, value, kind, path, doc in zip(texts, values.tolist(), kinds, paths, docs.tolist(), strict=True)
-    ]
+    return Pool(index, docs, values, how)
+
+
+def _ranked(pools: Sequence[Pool], typed: str, ranking: Ranking, context: Context, k: int) -> list[Completion]:
+    """The best k of the pools by the model; ties in the order of the pools."""
+    found = dict[str, tuple[float, Completion]]()
+    for pool, rows in _features(pools, typed, context):
+        scores = ranking.score(rows)
+        order = np.argsort(-scores, kind="stable")[:k]
+        for score, one in zip(scores[order].tolist(), pool.rows(order).told(), strict=True):
+            found[one.text] = score, one
+    return [one for _, one in sorted(found.values(), key=lambda each: -each[0])]
+
+
+def _features(pools: Sequence[Pool], typed: str, context: Context) -> Iterator[tuple[Pool, Floats]]:
+    """The pools that are not empty, with the features of their completions."""
+    indexes = [pool.source for pool in pools]
+    best = max((float(pool.values[0]) for pool in pools if len(pool.docs)), default=1.0) or 1.0
+    for pool in pools:
+        if len(pool.docs):
+            about = known(pool.source, context, indexes)
+            yield pool, features(pool.source, typed, pool.docs, pool.values, best, about)
+
+
+def _apart(found: Iterable[Completion], k: int) -> list[Completion]:
+    """The first k of those that do not have the same words as a better one, but for their forms, order, and words like "for"."""
+    seen, kept = set[frozenset[str]](), list[Completion]()
+    for one in found:
+        words = frozenset(stems(one.text)) - _STOP
+        if words in seen and words:
+            continue
+        seen.add(words)
+        kept.append(one)
+        if len(kept) == k:
+            break
+    return kept
 
 
 def _further(index: Index, typed: str, k: int, mask: Whole) -> Iterator[tuple[str, Whole, Real]]:

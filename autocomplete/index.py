@@ -227,6 +227,12 @@ def _minima(values: Ids) -> tuple[Ids, Whole]:
     return tree, levels
 
 
+def _departments(paths: Sequence[str]) -> Whole:
+    """For each category, the first of all with the same first part of the path; 0 for none."""
+    first = dict[str, int]()
+    return np.array([0, *(first.setdefault(path.split(" > ", 1)[0], at) for at, path in enumerate(paths, 1))], np.int64)
+
+
 class Index:
     """A mapped index. Thread-safe; numbers of completions are places in order of score."""
 
@@ -238,6 +244,7 @@ class Index:
         self.kinds: npt.NDArray[np.uint8] = arrays["kinds"]
         self.scores: Scores = arrays["scores"]
         self.paths: list[str] = meta["categories"]
+        self.departments = _departments(self.paths)
         self._places: Ids = arrays["places"]
         self._sparse = {
             name: (arrays[f"{name}_docs"], arrays[f"{name}_ends"], arrays[name]) for name in ("shown", "notes")
@@ -283,6 +290,24 @@ class Index:
         texts = self._texts
         place = coding.find(texts.data, texts.blocks, len(texts.docs), np.frombuffer(text.encode(), np.uint8))
         return int(texts.docs[place]) if place >= 0 else -1
+
+    def words(self, doc: int) -> Whole:
+        """The numbers of the words of a completion, in order."""
+        return self._lists.words[self._lists.begins[doc] : self._lists.begins[doc + 1]].astype(np.int64)
+
+    def word_numbers(self, text: str) -> Whole:
+        """The numbers of the words of a key, as far as completions have them."""
+        lists = self._lists
+        found = [
+            coding.find(lists.data, lists.blocks, len(lists.firsts), np.frombuffer(word.encode(), np.uint8))
+            for word in text.split()
+        ]
+        return np.array([number for number in found if number >= 0], np.int64)
+
+    @property
+    def worded(self) -> tuple[Ids, Ids]:
+        """The numbers of the words of all completions, in order, and where those of each begin (and one end)."""
+        return self._lists.begins, self._lists.words
 
     def keys(self, docs: Whole) -> list[str]:
         """Completions as they are compared."""

@@ -86,3 +86,8 @@ class Shelf:
                 self._stamp = stamp
             self._looked = time.monotonic()
             return self._open
+
+    def version(self) -> str:
+        """The names of the files that serve. Raises EngineError when there are no completions."""
+        self.indexes()
+        return " ".join(self._names.values())

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autocomplete import rank
 from autocomplete.complete import Completer
+from autocomplete.querylog import Policy
 from etalage.core.encoders import Encoder, image, models
 from etalage.core.encoders.image import ImageEncoder
 from etalage.core.encoders.manifest import TOKENIZER
@@ -230,6 +232,27 @@ def completions_folder(settings: Settings) -> Path:
     return settings.home / "completions" / settings.index
 
 
+def listed_file(settings: Settings) -> Path:
+    """Where the queries that the shop of `settings.index` vouches for are kept."""
+    return settings.home / "listed" / settings.index
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What becomes a completion. Raises ConfigError when the file of blocked words cannot be read."""
+    if settings.suggest_blocked is None:
+        return Policy(shoppers=settings.suggest_users)
+    try:
+        lines = settings.suggest_blocked.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the file of blocked words cannot be read ({error})",
+            value=settings.suggest_blocked,
+            remedy="Correct ETALAGE_SUGGEST_BLOCKED: UTF-8 text, one word or phrase a line.",
+        ) from None
+    blocked = frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    return Policy(shoppers=settings.suggest_users, blocked=blocked)
+
+
 def signals_file(settings: Settings) -> Path:
     """Where the signals of the products of `settings.index` are kept."""
     return settings.home / "signals" / settings.index
@@ -251,5 +274,16 @@ def floor_of(settings: Settings, encoder: Encoder | None) -> Floor | None:
 
 
 def completer_of(settings: Settings) -> Completer:
-    """What completes prefixes. Raises EngineError before completions were built."""
-    return Completer.open(completions_folder(settings))
+    """What completes prefixes; without a context, and a warning in the log, where the model for those cannot be used. Raises EngineError
+    before completions were built."""
+    try:
+        ranking = rank.load(rankings_folder(settings))
+    except ModelError as error:
+        log.warning("completions don't follow the context: %s", error)
+        ranking = None
+    return Completer.open(completions_folder(settings), ranking)
+
+
+def rankings_folder(settings: Settings) -> Path:
+    """Where models for the order of completions are kept."""
+    return settings.home / "completion-rankers"
