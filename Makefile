@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BASE ?= python3
 
-.PHONY: demo test check bench fuzz kill node starter tower install parts clean
+.PHONY: demo test check bench fuzz kill soak node starter tower install parts clean
 
 demo: install  ## Make a sample shop, index it, train, complete, measure
 	$(VENV)/bin/etalage demo
@@ -24,6 +24,9 @@ fuzz: install  ## Send N requests (200,000) that a grammar and the OpenAPI docum
 
 kill: install parts  ## Kill index command, worker, Redis and node N times (1,000)
 	ETALAGE_KILLS=$(or $(N),1000) $(PYTHON) -m pytest tests/integration/test_kill.py tests/integration/test_kill_node.py -q -s
+
+soak: install  ## Complete prefixes at 70 % of peak for N minutes (30) while the completions are swapped every minute
+	ETALAGE_SOAK=$(or $(N),30) $(PYTHON) -m pytest tests/integration/test_suggest_soak.py -q -s
 
 node: install  ## Assemble and start a local OpenSearch node
 	$(VENV)/bin/etalage node start
@@ -46,6 +49,7 @@ parts:  # what the tests run against, from Debian packages
 	@command -v redis-server >/dev/null || $(call debian,redis-server)
 	@test -x /usr/sbin/rabbitmq-server || $(call debian,rabbitmq-server)
 	@command -v npm >/dev/null || $(call debian,nodejs npm)
+	@command -v chromedriver >/dev/null || $(call debian,chromium chromium-driver)
 
 debian = { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null; } || \
