@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from autocomplete.complete import Completion
+from autocomplete.complete import Completer, Completion, Wanted
+from autocomplete.context import Context
 from etalage.core.settings import Settings, load
 from indexer.reindex import Options
 from opensearch.engine import SearchEngine
@@ -26,6 +27,7 @@ class Shop:
         self.settings: Settings = load(**settings)
         self._engine: SearchEngine | None = None
         self._searcher: Searcher | None = None
+        self._completer: Completer | None = None
 
     @property
     def engine(self) -> SearchEngine:
@@ -84,9 +86,26 @@ class Shop:
         )
         return self._searcher.search(ask)
 
-    def suggest(self, prefix: str, *, size: int = 10) -> list[Completion]:
-        """Complete a prefix. Raises EngineError before completions were built."""
-        return parts.completer_of(self.settings).complete(prefix, size)
+    @property
+    def completer(self) -> Completer:
+        """What completes prefixes. Raises EngineError before completions were built."""
+        if self._completer is None:
+            self._completer = parts.completer_of(self.settings)
+        return self._completer
+
+    def suggest(
+        self,
+        prefix: str,
+        *,
+        size: int = 10,
+        category: str = "",
+        types: Sequence[str] = (),
+        in_stock: bool = False,
+        context: Context = Context(),
+    ) -> list[Completion]:
+        """Complete a prefix, as far as wanted below a category, of some types, and with something in stock; a context is what the shopper
+        did before. Raises EngineError before completions were built, QueryError."""
+        return self.completer.complete(prefix, size, Wanted(category, tuple(types), in_stock), context)
 
     def evaluate(self, qrels: str | Path, *, queries: str | Path | None = None, **options: Any) -> dict[str, Any]:
         """Measure the four arms; options and errors as `ranker.evaluate.Evaluator.evaluate`."""
@@ -115,7 +134,7 @@ class Shop:
         """Release files and connections."""
         if self._engine is not None:
             self._engine.close()
-        self._engine = self._searcher = None
+        self._engine = self._searcher = self._completer = None
 
     def __enter__(self) -> Shop:
         return self

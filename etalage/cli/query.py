@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -12,8 +12,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from autocomplete.complete import Completer, Completion
+from etalage.cli import completions, live, publishing
 from etalage.cli.options import Home, Index, Json, engine_for, out, print_json, settings_of
 from etalage.core.errors import QueryError
+from etalage.core.settings import Settings
 from indexer.pictures import MAX_BYTES
 from ranker.filters import parse_filters, parse_sort
 from ranker.query import DID_YOU_MEAN, PRICE, RELAXED, SPELLING, UNMATCHED, WITHOUT
@@ -28,7 +31,11 @@ _STRONGEST: Final = 10
 def add_to(app: typer.Typer) -> None:
     """Add this file's commands."""
     app.command("search")(search)
-    app.command("suggest")(suggest)
+    suggesting = typer.Typer(cls=completions.PrefixFirst, help="Complete what was typed: etalage suggest PREFIX.")
+    suggesting.command(completions.COMPLETE)(suggest)
+    completions.add_to(suggesting)
+    publishing.add_to(suggesting)
+    app.add_typer(suggesting, name="suggest")
 
 
 def search(
@@ -170,8 +177,15 @@ def _note(one: Mapping[str, str]) -> str:
 
 
 def suggest(
-    prefix: Annotated[str, typer.Argument(help="What was typed so far; empty gives the most popular.")],
+    prefix: Annotated[
+        str | None,
+        typer.Argument(
+            help="What was typed so far; empty gives the most popular. Left out, a terminal completes while you type, and of "
+            "what is piped in every line is completed."
+        ),
+    ] = None,
     size: Annotated[int, typer.Option("--size", min=1, max=100, help="Completions to return.")] = 10,
+    searches: Annotated[bool, typer.Option("--search", help="In a terminal, Enter searches.")] = False,
     index: Index = None,
     home: Home = None,
     json: Json = False,
@@ -179,14 +193,39 @@ def suggest(
     """Complete what was typed."""
     settings = settings_of(home, index)
     completer = parts.completer_of(settings)
-    started = time.perf_counter()
-    found = completer.complete(prefix, size)
-    took = round((time.perf_counter() - started) * 1000, 3)
-    if json:
-        rows = [{"text": one.text, "score": round(one.score, 4), "type": one.type} for one in found]
-        print_json({"completions": rows, "took_ms": took})
+    if prefix is None:
+        live.warm(completer)
+        if json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            _complete_lines(completer, size)
+        else:
+            _complete_live(settings, completer, size, search=searches)
         return
+    found, took = live.timed(completer, prefix, size)
+    if json:
+        print_json(live.told(found, took))
+    else:
+        _show_completions(found)
+
+
+def _complete_lines(completer: Completer, size: int) -> None:
+    if not live.answer_lines(completer, sys.stdin.buffer, size, print_json):
+        raise QueryError("there is nothing to complete", remedy="Give a prefix, or one on each line of the input.")
+
+
+def _complete_live(settings: Settings, completer: Completer, size: int, *, search: bool) -> None:
+    source = live.Live(completer, size)
+    if not search:
+        live.converse(
+            live.session_of(source), source, lambda text: _show_completions(live.timed(completer, text, size)[0])
+        )
+        return
+    with engine_for(settings) as engine:
+        searcher = parts.searcher_of(settings, engine)
+        live.converse(live.session_of(source), source, lambda text: show_answer(searcher.search(Ask(text, size))))
+
+
+def _show_completions(found: Sequence[Completion]) -> None:
     table = Table("completion", "type", "score", box=None)
     for one in found:
-        table.add_row(one.text, one.type, f"{one.score:.2f}")
+        table.add_row(escape(one.text), one.type, f"{one.score:.2f}")
     out.print(table)

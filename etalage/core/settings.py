@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     nightly_feed: Path | None = Field(None, description="feed that `etalage beat` has indexed every night")
     nightly_at: str = Field("03:00", description="when, in UTC")
     completions_every: int = Field(0, ge=0, le=10_080, description="minutes after which `etalage beat` has completions built; 0: never")
+    completions_at: str | None = Field(None, description="when `etalage beat` has completions built, HH:MM in UTC; unset: never")
+    completions_fresh: int = Field(0, ge=0, le=1440, description="minutes after which `etalage beat` has new queries counted onto them; 0: never")
+    suggest_users: int = Field(5, ge=1, le=10_000, description="shoppers who must have typed a query before others see it")
+    suggest_blocked: Path | None = Field(None, description="file of words that no completion has, one a line; unset: none")
+    suggest_checked: int = Field(1000, ge=0, le=1_000_000, description="most popular queries that a build of completions searches for")
     signals_at: str | None = Field(None, description="when `etalage beat` has signals refreshed, HH:MM in UTC; unset: never")
     signals_half_life: float = Field(30.0, gt=0, le=3650, description="days after which an event counts half in the signals")
     lease: float = Field(120.0, gt=0, le=86_400, description="seconds that a worker may hold a chunk")
@@ -67,10 +72,12 @@ class Settings(BaseSettings):
 
     keys: Path | None = Field(None, description="JSON file of API keys; unset: no key is asked for")
     indexes: str | None = Field(None, description="indexes that may be searched, a comma list; unset: ETALAGE_INDEX")
+    origins: str | None = Field(None, description="origins of pages that may ask from a browser (CORS), a comma list, or * for any; unset: none")
     deadline: float = Field(10.0, gt=0, le=300, description="most seconds that a search may ask for")
     max_window: int = Field(10_000, ge=10, le=10_000, description="deepest hit (from + size) of an OpenSearch request")
     max_buckets: int = Field(1000, ge=1, le=65_535, description="most buckets of one aggregation of an OpenSearch request")
     max_clauses: int = Field(1024, ge=1, le=1024, description="most query clauses of an OpenSearch request")
+    suggest_field: str = Field("suggest", description="field whose completion suggester OpenSearch requests get completions by")
     allow_regexp: bool = Field(False, description="let regular expressions pass in OpenSearch requests")
     allow_leading_wildcard: bool = Field(False, description="let a wildcard come first in OpenSearch requests")
     breaker_failures: int = Field(5, ge=1, le=1000, description="engine failures in a row that open the circuit breaker")
@@ -90,6 +97,14 @@ class Settings(BaseSettings):
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("origins")
+    @classmethod
+    def _origins(cls, value: str | None) -> str | None:
+        given = [one.strip().rstrip("/") for one in (value or "").split(",") if one.strip()]
+        if any(one != "*" and not one.startswith(("http://", "https://")) for one in given):
+            raise ValueError("must be * or start with http:// or https://")
+        return ",".join(given) or None
 
     @field_validator("index")
     @classmethod

@@ -2,7 +2,7 @@
 
 | path | scope |
 |---|---|
-| `/healthz` | none, and no key |
+| `/healthz`, `/v1/suggest.js`, `.css`, `.html` | none, and no key |
 | `/v1/search`, `/{index}/_search`, `_msearch`, `_count`, `_doc`, `GET /`, `/_cluster/health` | `search` |
 | `/readyz`, `/metrics`, `/openapi.json`, `/docs`, `/redoc` | `search` |
 | `/v1/suggest` | `suggest` |
@@ -28,6 +28,7 @@ from etalage.core.errors import EtalageError
 from etalage.core.settings import Settings
 from etalage.http import errors
 from etalage.http.keys import ANY, Key, Keys, Scope
+from etalage.http.page import routes as page
 from etalage.http.seen import seen
 
 MAX_HEADERS: Final = 16 * 1024
@@ -69,7 +70,7 @@ def need(method: str, path: str, index: str) -> Need:
     """
     whole = path.strip("/")
     parts = whole.split("/")
-    if path == "/healthz":
+    if path == "/healthz" or path in page.PATHS:
         return Need(None, open=True, route=path)
     if whole in _OWN:
         return Need(_OWN[whole], (index,), route=f"/{whole}")

@@ -121,11 +121,16 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
     return of(path, error) if isinstance(error, EtalageError) else unforeseen(path, error)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+def invalid(path: str, error: Exception) -> JSONResponse:
+    """A request that does not have the form that its route asks for: where, and what is wrong there."""
     first: dict[str, Any] = error.errors()[0] if isinstance(error, RequestValidationError) else {}
     where = ".".join(str(part) for part in first.get("loc", ()))
     reason = f"{where}: {first.get('msg', error)}: {first.get('input', '')}"
-    return answer(request.scope["path"], "query_error", shorten(reason, 400), "Correct the request.", 400)
+    return answer(path, "query_error", shorten(reason, 400), "Correct the request.", 400)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    return invalid(request.scope["path"], error)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -1,9 +1,8 @@
-"""The routes: search, completion, events."""
+"""The routes: search, events, changes of products."""
 
 from __future__ import annotations
 
 import binascii
-import time
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +21,7 @@ from etalage.core.errors import QueryError
 from etalage.core.settings import Settings
 from etalage.http.breaker import Breaker
 from etalage.http.seen import note
+from etalage.http.suggest import Completions
 from indexer.delta import Result
 from opensearch.engine import SearchEngine
 from ranker.filters import parse_filters, parse_sort
@@ -42,7 +42,6 @@ class Shop:
     settings: Settings
     engine: SearchEngine
     searcher: Searcher
-    completer: Completer | None = None
     _indexing: parts.Indexing | None = None
 
     @cached_property
@@ -57,14 +56,15 @@ class Shop:
             self._indexing = parts.Indexing(encoder, parts.looks_of(self.settings))
         return self._indexing
 
-    def complete(self, prefix: str, size: int) -> list[dict[str, Any]]:
-        """Completions of a prefix; none before any were built."""
-        if self.completer is None:
-            if not parts.completions_folder(self.settings).exists():
-                return []
-            self.completer = parts.completer_of(self.settings)
-        found = self.completer.complete(prefix, size)
-        return [{"text": one.text, "score": round(float(one.score), 4), "type": one.type} for one in found]
+    @cached_property
+    def completions(self) -> Completions:
+        """What completes prefixes; it is there from when completions were built."""
+
+        def opened() -> Completer | None:
+            built = parts.completions_folder(self.settings).exists()
+            return parts.completer_of(self.settings) if built else None
+
+        return Completions(opened)
 
 
 class SearchBody(BaseModel):
@@ -199,14 +199,6 @@ def _shown(request: Request, found: Answer) -> JSONResponse:
         degraded=found.degraded,
     )
     return JSONResponse(found.as_dict())
-
-
-@router.get("/v1/suggest")
-def suggest(request: Request, q: str = "", size: Annotated[int, Query(ge=1, le=100)] = 10) -> JSONResponse:
-    """Complete what was typed so far."""
-    started = time.perf_counter()
-    completions = _shop(request).complete(q, size)
-    return JSONResponse({"completions": completions, "took_ms": round((time.perf_counter() - started) * 1000, 3)})
 
 
 @router.post("/v1/events")

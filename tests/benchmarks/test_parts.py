@@ -63,8 +63,10 @@ class Suggester:
     """The node's `completion` field with the same completions and weights, over one connection that is kept alive."""
 
     def __init__(self, url: str, entries: list[Entry]) -> None:
+        self.url = url
         self._pool = urllib3.connection_from_url(url, maxsize=1, retries=False, timeout=120)
         self._path = f"/bench-completions-{uuid4().hex[:8]}"
+        self.search_path = f"{self._path}/_search?request_cache=false"
         self._send("PUT", "", orjson.dumps({"mappings": {"properties": {"suggest": {"type": "completion"}}}}))
         for start in range(0, len(entries), 5000):
             lines = bytearray()
@@ -80,10 +82,14 @@ class Suggester:
         assert answer.status == 200, answer.data[:500]
         return orjson.loads(answer.data)
 
-    def complete(self, prefix: str) -> list[str]:
+    @staticmethod
+    def body(prefix: str) -> bytes:
         completion = {"field": "suggest", "size": 10}
-        body = {"size": 0, "_source": False, "suggest": {"ours": {"prefix": prefix, "completion": completion}}}
-        answer = self._send("POST", "/_search?request_cache=false", orjson.dumps(body))
+        suggest = {"ours": {"prefix": prefix, "completion": completion}}
+        return orjson.dumps({"size": 0, "_source": False, "suggest": suggest})
+
+    def complete(self, prefix: str) -> list[str]:
+        answer = self._send("POST", "/_search?request_cache=false", self.body(prefix))
         return [option["text"] for option in answer["suggest"]["ours"][0]["options"]]
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from etalage.core.errors import EngineError, EtalageError, QueryError
 from etalage.core.settings import Settings
 from etalage.http import access, errors
-from etalage.http.gateway import asked, flow, reply
+from etalage.http.gateway import asked, completing, flow, reply
 from etalage.http.gateway.flow import Gateway
 from etalage.http.seen import note
 from opensearch.dsl import guard, sources
@@ -295,9 +295,13 @@ async def _one(request: Request, index: str, body: Any, params: Mapping[str, str
     gateway = _gateway(request, index)
     settings = gateway.settings
     one = await _off_loop(size, asked.read, index, body, params, limits_of(settings), settings.deadline)
-    try:
+
+    async def searched(rest: asked.Asked) -> flow.Answered:
         with request.app.state.breaker.guard(timeouts=not one.chosen):
-            found = await flow.search(gateway, one)
+            return await flow.search(gateway, rest)
+
+    try:
+        found = await completing.search(settings, request.app.state.shop.completions, one, searched)
     except EngineError as error:
         await run_in_threadpool(gateway.missing, index, error)
         raise

@@ -76,6 +76,7 @@ def test_an_image_vector_finds_the_nearest_pictures(shop: Shop) -> None:
 
 def test_completions_come_from_the_catalog(shop: Shop) -> None:
     assert [(one.text, one.type) for one in shop.suggest("sh")] == [("shoe", "category")]
+    assert shop.suggest("sh", types=["brand"]) == [] == shop.suggest("sh", category="Garden")
 
 
 def test_evaluate_names_every_arm(shop: Shop, tmp_path: Path) -> None:

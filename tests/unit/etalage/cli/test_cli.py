@@ -312,3 +312,17 @@ def test_events_import(etalage: Run, shop: Path, tmp_path: Path) -> None:
     }  # fmt: skip
     again = etalage("events", "import", file, "--max-bad", "1", "--json", home=shop).document
     assert (again["added"], again["duplicates"]) == (0, 1)
+
+
+def test_a_plain_log_and_what_is_forgotten_of_it(etalage: Run, shop: Path, tmp_path: Path) -> None:
+    file = tmp_path / "queries.txt"
+    file.write_text("zigzag shoe\t9\n")
+    refused(etalage("events", "import", file, "--json", home=shop), "catalog_error", "don't say who", "--trusted")
+    assert etalage("events", "import", file, "--trusted", "--json", home=shop).document["added"] == 1
+    assert [one["text"] for one in etalage("suggest", "zig", "--json", home=shop).document["completions"]] == [
+        "zigzag shoe"
+    ]
+    refused(etalage("events", "forget", "--json", home=shop), "config_error", "not clear", "--client", code=2)
+    gone = etalage("events", "forget", "--query", "Zigzag SHOE", "--json", home=shop).document
+    assert (gone["queries"], gone["events"], gone["listed"]) == (0, 0, 1)
+    assert etalage("suggest", "zig", "--json", home=shop).document["completions"] == []

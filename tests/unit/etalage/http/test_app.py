@@ -228,7 +228,7 @@ def test_a_wrong_method_is_a_405(client: TestClient) -> None:
 def test_suggest_completes_from_the_catalog(client: TestClient) -> None:
     body = client.get("/v1/suggest", params={"q": "ac"}).json()
     assert [(one["text"], one["type"]) for one in body["completions"]] == [("acme", "brand")]
-    assert set(body["completions"][0]) == {"text", "score", "type"} and body["took_ms"] >= 0
+    assert set(body["completions"][0]) == {"text", "score", "type", "match"} and body["took_ms"] >= 0
     assert len(client.get("/v1/suggest", params={"size": 1}).json()["completions"]) == 1
 
 

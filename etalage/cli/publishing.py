@@ -1,0 +1,22 @@
+"""`etalage suggest push`: completions for those who read them from the node."""
+
+from __future__ import annotations
+
+import typer
+
+from etalage.cli.options import Home, Index, Json, out, print_json, settings_of
+from workers import publishing
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this file's command."""
+    app.command("push")(push)
+
+
+def push(index: Index = None, home: Home = None, json: Json = False) -> None:
+    """Write the completions into a `completion` field of the node (the index INDEX-suggest), in place of those pushed before."""
+    report = publishing.push(settings_of(home, index))
+    if json:
+        print_json(report)
+        return
+    out.print(f"{report['completions']:,} completions in {report['alias']} ({report['index']})")
