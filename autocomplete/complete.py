@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,7 +20,6 @@ from autocomplete.rank import POOL, Ranking
 from autocomplete.shelf import Shelf
 from autocomplete.typed import key, prefix_key
 from etalage.core.errors import QueryError
-from etalage.core.text import stems
 
 MOST: Final = 100
 """Completions of an answer, at most."""
@@ -39,10 +38,6 @@ _SHORTEST: Final = 2
 
 _SPARE: Final = 4
 """Completions that are at hand for those that say the same as a better one."""
-_STOP: Final = frozenset(
-    stems("a an the and of in on to by or with for der die das und für mit de la le les et pour el los y con para")
-)
-"""Words that change nothing, as stems."""
 
 
 class Completion(NamedTuple):
@@ -137,10 +132,10 @@ class Completer:
             return _apart(_ranked(pools, typed, self._ranking, context, k + _SPARE), k)
         pools = _pools(indexes, typed, k + _SPARE, wanted)
         if len(pools) == 1:
-            return _apart(pools[0].told(), k)
+            return pools[0].apart(k).told()
         # What changed since the base was built takes the place of what the base says.
-        newest = {one.text: one for pool in pools for one in pool.told()}
-        return _apart(sorted(newest.values(), key=lambda one: (-one.score, one.text)), k)
+        newest = {one.text: (same, one) for pool in pools for same, one in pool.marked()}
+        return _apart(sorted(newest.values(), key=lambda each: (-each[1].score, each[1].text)), k)
 
     def explain(
         self, prefix: str, k: int = 10, wanted: Wanted = Wanted(), context: Context = Context()
@@ -189,9 +184,18 @@ class Pool(NamedTuple):
             )
         ]
 
+    def marked(self) -> list[tuple[int, Completion]]:
+        """As completions, each with what it has in common with those of the same words (`Index.alike`)."""
+        return list(zip(self.source.alike[self.docs].tolist(), self.told(), strict=True))
+
     def rows(self, order: Whole) -> Pool:
         """Some of them."""
         return self._replace(docs=self.docs[order], values=self.values[order])
+
+    def apart(self, k: int) -> Pool:
+        """The first k of those that do not have the same words as a better one."""
+        rows = _distinct(self.source.alike[self.docs].tolist(), k)
+        return self if len(rows) == len(self.docs) else self.rows(np.array(rows, np.int64))
 
 
 def _pools(indexes: Sequence[Index], typed: str, k: int, wanted: Wanted) -> list[Pool]:
@@ -215,15 +219,17 @@ def _pool(index: Index, typed: str, k: int, mask: Whole) -> Pool:
     return Pool(index, docs, values, how)
 
 
-def _ranked(pools: Sequence[Pool], typed: str, ranking: Ranking, context: Context, k: int) -> list[Completion]:
-    """The best k of the pools by the model; ties in the order of the pools."""
-    found = dict[str, tuple[float, Completion]]()
+def _ranked(
+    pools: Sequence[Pool], typed: str, ranking: Ranking, context: Context, k: int
+) -> list[tuple[int, Completion]]:
+    """The best k of the pools by the model, as `Pool.marked`; ties in the order of the pools."""
+    found = dict[str, tuple[float, int, Completion]]()
     for pool, rows in _features(pools, typed, context):
         scores = ranking.score(rows)
         order = np.argsort(-scores, kind="stable")[:k]
-        for score, one in zip(scores[order].tolist(), pool.rows(order).told(), strict=True):
-            found[one.text] = score, one
-    return [one for _, one in sorted(found.values(), key=lambda each: -each[0])]
+        for score, (same, one) in zip(scores[order].tolist(), pool.rows(order).marked(), strict=True):
+            found[one.text] = score, same, one
+    return [(same, one) for _, same, one in sorted(found.values(), key=lambda each: -each[0])]
 
 
 def _features(pools: Sequence[Pool], typed: str, context: Context) -> Iterator[tuple[Pool, Floats]]:
@@ -236,18 +242,21 @@ def _features(pools: Sequence[Pool], typed: str, context: Context) -> Iterator[t
             yield pool, features(pool.source, typed, pool.docs, pool.values, best, about)
 
 
-def _apart(found: Iterable[Completion], k: int) -> list[Completion]:
-    """The first k of those that do not have the same words as a better one, but for their forms, order, and words like "for"."""
-    seen, kept = set[frozenset[str]](), list[Completion]()
-    for one in found:
-        words = frozenset(stems(one.text)) - _STOP
-        if words in seen and words:
-            continue
-        seen.add(words)
-        kept.append(one)
-        if len(kept) == k:
+def _apart(found: Sequence[tuple[int, Completion]], k: int) -> list[Completion]:
+    """The first k that do not have the same words as a better one (`Pool.marked`)."""
+    return [found[row][1] for row in _distinct([same for same, _ in found], k)]
+
+
+def _distinct(marks: Sequence[int], k: int) -> list[int]:
+    """Where the first k marks are that did not come before; 0 is no mark."""
+    seen, rows = set[int](), list[int]()
+    for row, mark in enumerate(marks):
+        if len(rows) == k:
             break
-    return kept
+        if not mark or mark not in seen:
+            seen.add(mark)
+            rows.append(row)
+    return rows
 
 
 def _further(index: Index, typed: str, k: int, mask: Whole) -> Iterator[tuple[str, Whole, Real]]:

@@ -19,6 +19,7 @@ from autocomplete.kernels.nearness import approximate
 from autocomplete.pinyin import aliases
 from autocomplete.querylog import TYPES, Entry
 from autocomplete.typed import key
+from etalage.core.text import stems, token_id
 
 TRAITS: Final = ("popularity", "trend", "clicked", "bought")
 """What is known of a completion, each from 0 to 1 in steps of 1/255; `trend` is 0.5 where nothing changes."""
@@ -28,6 +29,13 @@ WIDTH: Final = 16
 
 SURFACE, SOLD_OUT = 16, 32
 """Flags: it is shown otherwise than it is compared; none of what it finds is in stock."""
+
+SMALL: Final = frozenset(
+    stems("a an the and of in on to by or with for der die das und für mit de la le les et pour el los y con para")
+)
+"""Words that change nothing, as stems."""
+
+_MIX: Final = 0x9E3779B97F4A7C15
 
 ANYTHING: Final = np.zeros(4, np.int64)
 
@@ -168,10 +176,24 @@ def _words(ordered: Sequence[bytes]) -> mapped.Arrays:
     lists = doc[new]
     data, blocks = _coded([texts[at] for at in by_text.tolist()])
     tree, levels = _minima(lists[starts[:-1]])
+    alike = _alike([texts[at] for at in by_text.tolist()], of_docs, begin)
     return {
         "word_texts": data, "word_blocks": blocks, "firsts": lists[starts[:-1]], "word_tree": tree, "word_levels": levels,
-        "starts": starts, "lists": lists, "begins": begin, "words": of_docs,
+        "starts": starts, "lists": lists, "begins": begin, "words": of_docs, "alike": alike,
     }  # fmt: skip
+
+
+def _alike(texts: Sequence[bytes], of_docs: Ids, begins: Ids) -> Ids:
+    """What completions have in common that have the same words, but for their forms, order, and small ones: uint32 by number, 0 for small
+    words alone. Chinese characters count by their places, since they are no words of their own."""
+    stemmed = [[one for one in stems(text.decode()) if one not in SMALL] for text in texts]
+    values = np.array([sum(map(token_id, each)) for each in stemmed], np.uint64) * np.uint64(_MIX)
+    placed = np.array([text[0] >= 0xE3 for text in texts], np.bool_)[of_docs]
+    places = np.arange(len(of_docs), dtype=np.int64) - np.repeat(begins[:-1], np.diff(begins)).astype(np.int64)
+    each = values[of_docs] * np.where(placed, 2 * places + 1, 1).astype(np.uint64)
+    total = np.zeros(len(of_docs) + 1, np.uint64)
+    np.cumsum(each, out=total[1:])
+    return ((total[begins[1:]] - total[begins[:-1]]) >> np.uint64(32)).astype(np.uint32)
 
 
 def _facts(
@@ -245,6 +267,7 @@ class Index:
         self.scores: Scores = arrays["scores"]
         self.paths: list[str] = meta["categories"]
         self.departments = _departments(self.paths)
+        self.alike: Ids = arrays["alike"]
         self._places: Ids = arrays["places"]
         self._sparse = {
             name: (arrays[f"{name}_docs"], arrays[f"{name}_ends"], arrays[name]) for name in ("shown", "notes")
