@@ -5,6 +5,7 @@ A completion that starts with what was typed counts its whole score, another one
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -190,10 +191,28 @@ def _held(words: Ids, begin: int, end: int, ids: Whole, ranges: Whole, worth: Re
 
 
 @compiled
+def _onward(docs: Ids, at: int, end: int, doc: int) -> int:
+    """The first place in docs[at:end], which ascend, that is not before `doc`; by steps that double (Bentley and Yao 1976)."""
+    step = 1
+    while at + step < end and docs[at + step] < doc:
+        at += step
+        step *= 2
+    high = min(at + step, end)
+    while at < high:
+        middle = (at + high) >> 1
+        if docs[middle] < doc:
+            at = middle + 1
+        else:
+            high = middle
+    return at
+
+
+@compiled
 def _read(
     lists: Lists,
     wanted: Whole,
     word: int,
+    other: int,
     ids: Whole,
     ranges: Whole,
     worth: Real,
@@ -203,12 +222,22 @@ def _read(
     values: Real,
     found: int,
 ) -> int:
-    """Put the best documents of one word's list that hold what `together` asks for among the best `found`; how many there are."""
+    """Put the best documents of one word's list that hold what `together` asks for among the best `found`; how many there are. Those
+    that are not in the list of the word `other` (-1: none) are passed over: both lists ascend."""
     top = factor * max(leading, INNER)
+    at, end = whole(0), whole(0)
+    if other >= 0:
+        at, end = whole(lists.starts[other]), whole(lists.starts[other + 1])
     for place in range(whole(lists.starts[word]), whole(lists.starts[word + 1])):
         doc = whole(lists.docs[place])
         if found == len(docs) and lists.scores[doc] * top <= values[found - 1]:
             break
+        if other >= 0:
+            at = _onward(lists.docs, at, end, doc)
+            if at == end:
+                break
+            if lists.docs[at] != doc:
+                continue
         share = _held(lists.words, whole(lists.begins[doc]), whole(lists.begins[doc + 1]), ids, ranges, worth, leading)
         if share > 0 and allowed(lists, wanted, doc):
             found = offer(docs, values, found, doc, lists.scores[doc] * share * factor)
@@ -247,18 +276,25 @@ def together(
     if share == 0.0:
         return found
     wait = len(docs) / share / total
-    driver, least_steps = -1, total
+    driver, least_steps = 0, math.inf
     for i in range(len(ids)):
         size = float(whole(lists.starts[ids[i] + 1] - lists.starts[ids[i]]))
         steps = min(size, size * wait)
         if steps < least_steps:
             driver, least_steps = i, steps
     if len(ranges) and min(float(others), others * wait) + number < least_steps:
-        for r in range(len(ranges)):
-            for word in range(ranges[r, 0], ranges[r, 1]):
-                found = _read(lists, wanted, word, ids, ranges, worth, factor, leading, docs, values, found)
-        return found
-    return _read(lists, wanted, ids[max(driver, 0)], ids, ranges, worth, factor, leading, docs, values, found)
+        driver = -1
+    other, shortest = -1, total + 1.0
+    for i in range(len(ids)):
+        size = float(whole(lists.starts[ids[i] + 1] - lists.starts[ids[i]]))
+        if i != driver and size < shortest:
+            other, shortest = ids[i], size
+    if driver >= 0:
+        return _read(lists, wanted, ids[driver], other, ids, ranges, worth, factor, leading, docs, values, found)
+    for r in range(len(ranges)):
+        for word in range(ranges[r, 0], ranges[r, 1]):
+            found = _read(lists, wanted, word, other, ids, ranges, worth, factor, leading, docs, values, found)
+    return found
 
 
 @compiled
