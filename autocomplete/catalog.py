@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from autocomplete.forms import same
+from autocomplete.forms import SMALL, same
 from autocomplete.querylog import BRAND, CATEGORY, PHRASE, Entry
 from autocomplete.shop import Names
 from autocomplete.typed import key
-from etalage.core.text import normalize
+from etalage.core.text import normalize, stems
 
 _LEAST: Final = 3
 """Products that a phrase must be of."""
@@ -20,9 +20,6 @@ _MOST: Final = 5000
 _HEAD: Final = re.compile(r"\s[-–—|]\s|[,;:(\[/|]|\s(?:with|for|mit|für|avec|pour|con|para)\s")
 """What ends the part of a title that says what it is."""
 _VALUE: Final = re.compile(r"[^\W\d_]+(?:[ -][^\W\d_]+)?")
-_STOP: Final = frozenset(
-    "a an and the of in on to by or with for from is it & und der die das de la le les et y el los".split()
-)
 _WORDS: Final = 4
 """Words of the longest phrase."""
 
@@ -78,7 +75,7 @@ def _of(source: Mapping[str, Any]) -> Iterator[str]:
     words = normalize(_HEAD.split(source["title"], maxsplit=1)[0]).lower().split()
     for length in range(2, min(_WORDS, len(words)) + 1):
         phrase = words[-length:]
-        if phrase[0] not in _STOP and phrase[-1] not in _STOP and all(len(word) > 1 for word in phrase):
+        if SMALL.isdisjoint(stems(f"{phrase[0]} {phrase[-1]}")) and all(len(word) > 1 for word in phrase):
             yield " ".join(phrase)
 
 

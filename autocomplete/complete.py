@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,7 +20,7 @@ from autocomplete.querylog import TYPES
 from autocomplete.rank import POOL, Ranking
 from autocomplete.shelf import Shelf
 from autocomplete.typed import key, prefix_key
-from etalage.core.errors import QueryError
+from etalage.core.errors import ModelError, QueryError
 
 MOST: Final = 100
 """Completions of an answer, at most."""
@@ -92,6 +93,14 @@ class Completer:
         completer = cls(folder, ranking)
         completer._shelf.indexes()
         return completer
+
+    def warm(self) -> None:
+        """Complete so that every kernel and the model were called once: on a new machine that compiles them, which takes a while. Raises
+        EngineError when there are no completions."""
+        for prefix in ("", "a b", "zqjxv"):
+            self.complete(prefix, 1)
+        with suppress(ModelError):  # those who send a context are told; the others do without the model
+            self.complete("", 1, context=Context(("a",)))
 
     @property
     def version(self) -> str:

@@ -148,11 +148,11 @@ class Tally:
     def _note(self, form: int, event: Mapping[str, Any]) -> None:
         attributes = event.get("event_attributes")
         thing = attributes.get("object") if isinstance(attributes, Mapping) else None
-        product = thing.get("object_id") if isinstance(thing, Mapping) else None
+        product = str(thing.get("object_id") or "") if isinstance(thing, Mapping) else ""
         if product:
             clicked = self._products.setdefault(form, Counter())
             if product in clicked or len(clicked) < _PRODUCTS:
-                clicked[str(product)] += 1
+                clicked[product] += 1
 
     def counts(self, landmark: float, now: float, half_life: float, recent: float) -> Counts:
         """What was taken in, counted by forward decay: what happened at t counts 2^((t − landmark) / half-life), so that later counts are

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -108,10 +107,10 @@ def known(index: Index, context: Context, indexes: Sequence[Index] = ()) -> Know
             docs.append(number)
             places.append(int(index.categories[number]) if number >= 0 else 0)
             if not places[-1]:
-                places[-1] = _place(index.paths, _path(typed, tellers))
+                places[-1] = _place(index.numbers, _path(typed, tellers))
     asked = len(context.queries[:MOST]), len(context.earlier[:MOST])
     looked = len(context.categories[:MOST]), len(context.liked[:MOST])
-    places += [_place(index.paths, path) for some in (context.categories, context.liked) for path in some[:MOST]]
+    places += [_place(index.numbers, path) for some in (context.categories, context.liked) for path in some[:MOST]]
     weights = np.concatenate((_shares(*asked), _shares(*looked)))
     shares = weights[: len(docs)].copy()
     shares[: asked[0], 0] = 1
@@ -146,14 +145,11 @@ def _path(typed: str, indexes: Sequence[Index]) -> str:
     return ""
 
 
-def _place(paths: Sequence[str], path: str) -> int:
+def _place(numbers: Mapping[str, int], path: str) -> int:
     """The number of a category, or of the nearest one above it; 0 for none."""
-    while path:
-        at = bisect_left(paths, path)
-        if at < len(paths) and paths[at] == path:
-            return at + 1
+    while path and path not in numbers:
         path = path.rpartition(" > ")[0]
-    return 0
+    return numbers.get(path, 0)
 
 
 def features(index: Index, typed: str, docs: Whole, values: Real, best: float, about: Known) -> Floats:

@@ -21,6 +21,12 @@ _LEAD: Final = 10.0
 """How much more the form that was meant must count."""
 
 
+SMALL: Final = frozenset(
+    stems("a an the and of in on to by or with for from der die das und mit de la le les et pour el los y con para")
+)
+"""Words that change nothing, as stems. "für" is not among them: folded it is "fur", which a coat can be of."""
+
+
 def same(text: str) -> tuple[str, ...]:
     """What forms of the same words have in common: their stems, in whatever order."""
     return tuple(sorted(stems(text)))

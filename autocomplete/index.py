@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autocomplete import keyboard, mapped
+from autocomplete.forms import SMALL
 from autocomplete.kernels import coding, minima, words
 from autocomplete.kernels.compiled import Bytes, Ids, Real, Scores, Whole
 from autocomplete.kernels.matching import Lists, Texts, exact, show
@@ -24,16 +25,11 @@ from etalage.core.text import stems, token_id
 TRAITS: Final = ("popularity", "trend", "clicked", "bought")
 """What is known of a completion, each from 0 to 1 in steps of 1/255; `trend` is 0.5 where nothing changes."""
 
-WIDTH: Final = 16
-"""Dimensions of a completion's vector."""
+LEAST: Final = 1e-6
+"""The least score of an entry: what was typed long ago counts next to nothing, but logarithms are taken of it."""
 
 SURFACE, SOLD_OUT = 16, 32
 """Flags: it is shown otherwise than it is compared; none of what it finds is in stock."""
-
-SMALL: Final = frozenset(
-    stems("a an the and of in on to by or with for der die das und für mit de la le les et pour el los y con para")
-)
-"""Words that change nothing, as stems."""
 
 _MIX: Final = 0x9E3779B97F4A7C15
 
@@ -50,7 +46,6 @@ class Columns:
         types: uint8, places in `TYPES`; all queries where empty.
         categories: the path of the category that each leads to, "" for none; none at all where empty.
         traits: uint8 [n, len(TRAITS)]; none where empty.
-        vectors: int8 [n, WIDTH]; none where empty.
         sold_out: bool; none where empty.
         aliases: other texts that lead to a row.
         notes: row → what is told with it.
@@ -61,7 +56,6 @@ class Columns:
     types: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
     categories: Sequence[str] = ()
     traits: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, len(TRAITS)), np.uint8))
-    vectors: npt.NDArray[np.int8] = field(default_factory=lambda: np.empty((0, WIDTH), np.int8))
     sold_out: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     aliases: Sequence[tuple[str, int]] = ()
     notes: Mapping[int, str] = field(default_factory=dict)
@@ -69,10 +63,12 @@ class Columns:
 
 def columns(entries: Sequence[Entry]) -> Columns:
     """Entries as columns."""
-    traits = np.array([[one.popularity, one.trend, one.clicked, one.bought] for one in entries]).reshape(-1, len(TRAITS))
+    traits = np.array([[one.popularity, one.trend, one.clicked, one.bought] for one in entries]).reshape(
+        -1, len(TRAITS)
+    )
     return Columns(
         [one.text for one in entries],
-        np.array([one.score for one in entries], np.float32),
+        np.array([max(one.score, LEAST) for one in entries], np.float32),
         np.array([TYPES.index(one.type) for one in entries], np.uint8),
         [one.category for one in entries],
         np.rint(traits * 255).astype(np.uint8),
@@ -92,7 +88,7 @@ def make(given: Columns) -> tuple[mapped.Arrays, dict[str, Any]]:
     order = np.lexsort((place, -scores))
     number = np.empty(len(keys), np.uint32)
     number[order] = np.arange(len(keys), dtype=np.uint32)
-    paths = sorted({path for path in given.categories if path})
+    paths = sorted({path for path in given.categories if path}, key=lambda path: path.split(" > "))
     arrays = _texts(keys, by_key, number, _aliases(given, keys, rows, number))
     ordered = [keys[at] for at in order.tolist()]
     arrays |= _words(ordered) | {"scores": scores[order]} | _facts(given, rows[order], ordered, paths)
@@ -212,9 +208,8 @@ def _facts(
         categories[:] = [number.get(given.categories[row], 0) for row in rows.tolist()]
     notes = {at: given.notes[row] for at, row in enumerate(rows.tolist()) if row in given.notes} if given.notes else {}
     traits = given.traits[rows] if len(given.traits) else given.traits
-    vectors = given.vectors[rows] if len(given.vectors) else given.vectors
     return {
-        "kinds": kinds, "categories": categories, "traits": traits, "vectors": vectors,
+        "kinds": kinds, "categories": categories, "traits": traits,
         **_sparse("shown", shown), **_sparse("notes", notes),
     }  # fmt: skip
 
@@ -261,11 +256,12 @@ class Index:
     def __init__(self, arrays: mapped.Arrays, meta: Mapping[str, Any]) -> None:
         self.meta = meta
         self.traits: npt.NDArray[np.uint8] = arrays["traits"]
-        self.vectors: npt.NDArray[np.int8] = arrays["vectors"]
         self.categories: npt.NDArray[np.uint16] = arrays["categories"]
         self.kinds: npt.NDArray[np.uint8] = arrays["kinds"]
         self.scores: Scores = arrays["scores"]
+        # In order of their parts, so that what is below a category comes right after it.
         self.paths: list[str] = meta["categories"]
+        self.numbers = {path: at for at, path in enumerate(self.paths, 1)}
         self.departments = _departments(self.paths)
         self.alike: Ids = arrays["alike"]
         self._places: Ids = arrays["places"]

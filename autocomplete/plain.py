@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from etalage.core.errors import CatalogError
+from etalage.core.events import MAX_FIELD
 from etalage.core.privacy import personal
 from etalage.core.text import normalize
 
@@ -38,7 +40,7 @@ def read(path: Path) -> Iterator[Listed]:
     again; what of a person is in a query (`privacy.personal`) is left out.
 
     Raises:
-        CatalogError: the file cannot be read, has a header without a query, or a count or date that is none.
+        CatalogError: the file cannot be read, has a header without a query, a count or date that is none, or a text that is too long.
     """
     try:
         with open(path, "rb") as raw:
@@ -54,7 +56,7 @@ def read(path: Path) -> Iterator[Listed]:
         ) from None
     except UnicodeDecodeError:
         raise CatalogError("the file is no UTF-8 text", value=path, remedy="Convert it to UTF-8.") from None
-    except (EOFError, csv.Error) as error:
+    except (EOFError, zlib.error, csv.Error) as error:
         raise CatalogError(f"the file cannot be read ({error})", value=path, remedy=_REMEDY) from None
 
 
@@ -68,7 +70,7 @@ def is_plain(path: Path) -> bool:
                 start = line.lstrip(b"\xef\xbb\xbf \t\r\n")
                 if start:
                     return not start.startswith((b"{", b"["))
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise CatalogError(f"the file cannot be read ({error})", value=path, remedy="Check the path.") from None
     return False
 
@@ -117,6 +119,12 @@ def _listed(cells: Sequence[str], columns: Mapping[str, int], number: int, path:
     text = normalize(cell("query"))
     if text and not personal(text):
         where = f"{path}, line {number}"
+        if max(len(text), len(cell("shopper"))) > MAX_FIELD:
+            raise CatalogError(
+                f"a query or shopper is longer than {MAX_FIELD} characters",
+                value=where,
+                remedy="Shorten it, or take it out.",
+            )
         yield Listed(text, _times(cell("count"), where), _at(cell("date"), where), cell("shopper"))
 
 

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
 from autocomplete import counts, forms
-from autocomplete.counts import WEIGHTS, Counts, Tally
+from autocomplete.counts import WEIGHTS, Counts
 from autocomplete.shop import Shop
 from etalage.core.privacy import unfit
 from etalage.core.text import fold
-
-__all__ = [
-    "BRAND",
-    "CATEGORY",
-    "PHRASE",
-    "PRODUCT",
-    "QUERY",
-    "TYPES",
-    "WEIGHTS",
-    "Entry",
-    "Policy",
-    "candidates",
-    "count",
-]
 
 QUERY, BRAND, CATEGORY, PHRASE, PRODUCT = "query", "brand", "category", "phrase", "product"
 TYPES: Final = (QUERY, BRAND, CATEGORY, PHRASE, PRODUCT)
@@ -88,22 +74,13 @@ class Policy:
     def blocks(self, text: str) -> bool:
         """Whether a text holds a blocked one; case and marks are ignored."""
         folded = fold(text)
-        return any(fold(one) in folded for one in self.blocked)
+        return any(one in folded for one in _plain(self.blocked))
 
 
-def count(
-    queries: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]], now: datetime, policy: Policy
-) -> tuple[list[Entry], dict[str, int]]:
-    """Completions from UBI documents, best first, and how many query texts were dropped, by reason.
-
-    A query counts 2^(-age / half_life); so do the events that name it. Texts that found nothing are dropped.
-    """
-    tally = Tally()
-    tally.queries(queries)
-    tally.events(events)
-    moment = now.timestamp() / 86400
-    found, _, dropped = candidates(tally.counts(moment, moment, policy.half_life, policy.recent), policy, Shop())
-    return found, dropped
+@lru_cache(maxsize=4)
+def _plain(texts: frozenset[str]) -> tuple[str, ...]:
+    """Texts as they are compared, those of marks alone left out."""
+    return tuple(folded for one in texts if (folded := fold(one)))
 
 
 def candidates(given: Counts, policy: Policy, shop: Shop) -> tuple[list[Entry], list[list[int]], dict[str, int]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 from typing import Final
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -19,6 +21,8 @@ STARTER: Final = Path(__file__).parent / "starter"
 """The model that ships with the package, learnt from the visits of generated sample shops (`etalage.demo.completions`)."""
 
 _REMEDY: Final = "Train it again with `etalage suggest train`."
+_WEIGHTS: Final = ("mean", "scale", "linear.w", "hidden.w", "hidden.b", "out.w")
+"""What explanations need of the network."""
 _STEPS: Final = 32
 """Points of the line along which gradients are summed."""
 
@@ -42,8 +46,15 @@ class Ranking:
         if not loaded.weights:
             raise ModelError("the model for completions lacks its weights", value=loaded.manifest.name, remedy=_REMEDY)
         self._session = onnx.session(loaded.model)
-        with np.load(io.BytesIO(loaded.weights)) as arrays:
-            self._weights: dict[str, Floats] = dict(arrays)
+        try:
+            with np.load(io.BytesIO(loaded.weights)) as arrays:
+                self._weights: dict[str, Floats] = {name: arrays[name] for name in _WEIGHTS}
+        except (ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+            raise ModelError(
+                f"the weights of the model for completions cannot be read ({error})",
+                value=loaded.manifest.name,
+                remedy=_REMEDY,
+            ) from None
 
     def score(self, rows: Floats) -> Floats:
         """Scores float32 [n] of features; higher is better. Raises ModelError."""
@@ -72,4 +83,4 @@ def load(home: Path) -> Ranking:
     Raises:
         ModelNotFound, ModelError, FeatureMismatch: it cannot be used.
     """
-    return Ranking(artifact.load(artifact.current(home) or STARTER))
+    return Ranking(artifact.load(artifact.current(home) or STARTER, _REMEDY))

@@ -100,16 +100,20 @@ class Related:
         """The best `k` queries related to one, best first; none where it is not known or nothing was built. Raises EngineError."""
         with self._lock:
             if time.monotonic() - self._looked >= _LOOK:
-                self._read()
                 self._looked = time.monotonic()
+                self._read()
             return self._found.get(key(query), [])[:k]
 
     def _read(self) -> None:
         try:
             stamp = self._path.stat().st_mtime_ns
             if stamp != self._stamp:
-                self._found = orjson.loads(self._path.read_bytes())
-                self._stamp = stamp
+                found = orjson.loads(self._path.read_bytes())
+                if not isinstance(found, dict):
+                    raise EngineError(
+                        "related queries are no object", value=self._path, remedy="Build the completions anew."
+                    )
+                self._found, self._stamp = found, stamp
         except FileNotFoundError:
             self._found, self._stamp = {}, -1
         except (OSError, orjson.JSONDecodeError) as error:

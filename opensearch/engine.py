@@ -309,8 +309,8 @@ class SearchEngine(ABC):
         """Every document's id, in no particular order (reads what was written, also before `refresh`)."""
 
     @abstractmethod
-    def get(self, generation: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The sources of those of `ids` that exist."""
+    def get(self, generation: str, ids: Sequence[str], *, timeout: float | None = None) -> dict[str, dict[str, Any]]:
+        """The sources of those of `ids` that exist. `timeout` are the seconds to wait for a node, past which EngineTimeout is raised."""
 
     @abstractmethod
     def vectors(self, generation: str, ids: Sequence[str]) -> dict[str, tuple[Floats | None, Floats | None]]:

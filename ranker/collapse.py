@@ -56,8 +56,8 @@ def once(groups: Sequence[str], order: Iterable[int]) -> list[int]:
 
 def depth(groups: Sequence[str], window: int) -> int:
     """How many rows hold the first `window` values."""
-    first = heads(groups)
-    return 0 if not first else first[: max(window, 1)][-1] + 1
+    first = heads(groups)[:window]
+    return first[-1] + 1 if first else 0
 
 
 def best(candidates: Candidates, scores: Floats, chosen: Collection[str]) -> list[int]:

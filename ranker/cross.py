@@ -69,7 +69,7 @@ class Crossing:
             return Read(scores)
         if left is not None and left < self._budget / 1000:
             raise ModelError("there is no time to read", value=f"{left * 1000:.0f} ms", remedy="Allow more time.")
-        sources = engine.get(head.candidates.generation, [ids[row] for row in best])
+        sources = engine.get(head.candidates.generation, [ids[row] for row in best], timeout=left)
         texts = [
             self._passage(sources[ids[row]]) if ids[row] in sources else head.candidates.titles[row] for row in best
         ]

@@ -57,7 +57,7 @@ class Retrieved:
         groups = self.candidates.groups
         if len(collapse.heads(groups)) == len(groups):
             return self
-        top = self.take(range(collapse.depth(groups, window) if window else 0))
+        top = self.take(range(collapse.depth(groups, window)))
         return self.take(collapse.best(self.candidates, top.fused, chosen))
 
 

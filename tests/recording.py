@@ -199,3 +199,17 @@ def serving(engine: RecordingEngine, home: Path, **settings: Any) -> Iterator[Do
         made = load(home=home, text_model="hashing", opensearch_url="http://127.0.0.1:9", **settings)
         with Door(create_app(made)) as door:
             yield door
+
+
+@pytest.fixture
+def door(served: tuple[Door, RecordingEngine]) -> Door:
+    """The door that a module has `served`."""
+    return served[0]
+
+
+@pytest.fixture
+def engine(served: tuple[Door, RecordingEngine]) -> RecordingEngine:
+    """Its engine, with nothing noted and nothing that fails."""
+    served[1].calls.clear()
+    served[1].fail = None
+    return served[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -87,11 +87,11 @@ def _import_plain(engine: SearchEngine, settings: Settings, path: Path, trusted:
 
 
 def _store_named(engine: SearchEngine, path: Path) -> int:
-    written = datetime.fromtimestamp(path.stat().st_mtime, UTC).timestamp()
+    written = path.stat().st_mtime / 86400
     added, batch = 0, list[Mapping[str, Any]]()
     for number, one in enumerate(plain.read(path), 1):
         digest = sha256(f"{number} {one.shopper} {one.text}".encode()).hexdigest()[:32]
-        at = one.at * 86400 if one.at else written
+        at = events.stamp(one.at or written)
         _, document = events.check(
             {"query_id": digest, "user_query": one.text, "client_id": one.shopper, "timestamp": at}
         )
@@ -170,13 +170,16 @@ def forget(
     Raises:
         ConfigError: not exactly one of the three is given.
     """
-    if sum(map(bool, (client, user, query))) != 1:
+    if sum(bool(one.strip()) for one in (client, user, query)) != 1:
         raise ConfigError("it is not clear what is to be forgotten", remedy="Give one of --client, --user and --query.")
-    text = key(query)
+
+    def named(text: str) -> bool:
+        # A text without a letter or digit has no key.
+        return bool(query) and (key(text) or text.strip()) == (key(query) or query.strip())
 
     def meant(one: Mapping[str, Any]) -> bool:
-        if text:
-            return key(str(one.get("user_query") or "")) == text
+        if query:
+            return named(str(one.get("user_query") or ""))
         return bool(one.get("client_id") == client if client else one.get("user_id") == user)
 
     shown = {str(one["query_id"]) for one in engine.events(events.EVENTS) if one.get("query_id") and meant(one)}
@@ -184,7 +187,7 @@ def forget(
     shown |= {str(one["query_id"]) for one in asked}
     did = [one["id"] for one in engine.events(events.EVENTS) if meant(one) or one.get("query_id") in shown]
     path = listed_file(settings)
-    kept = [one for one in listed.read(path) if not text or key(one.text) != text]
+    kept = [one for one in listed.read(path) if not named(one.text)]
     removed = sum(1 for _ in listed.read(path)) - len(kept)
     if removed:
         listed.write(path, kept)

@@ -10,7 +10,7 @@ from autocomplete import build, peers, plain, rank, replay, shelf, training
 from autocomplete import evaluate as evaluation
 from autocomplete.replay import Log
 from etalage.core import artifact, events
-from etalage.core.errors import QueryError
+from etalage.core.errors import ModelError, QueryError
 from etalage.core.settings import Settings
 from opensearch.engine import SearchEngine
 from workers.assortment import Assortment
@@ -67,7 +67,10 @@ def train(engine: SearchEngine, settings: Settings, queries: Path, seed: int) ->
         spared = training.samples(index, log.after[::_SPARED], seed)
     made, figures = training.train(learnt, spared, f"{queries.name}, {len(learnt)} prefixes", seed)
     root = rankings_folder(settings)
-    before = training.mean_rank(spared, rank.load(root).score)
+    try:
+        before = training.mean_rank(spared, rank.load(root).score)
+    except ModelError:  # where the present one cannot be used, completions come in the order of the index
+        before = figures["mrr_index"]
     saved = bool(figures["mrr"] > before)
     if saved:
         artifact.save(root, made.manifest, made.model, made.weights)

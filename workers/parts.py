@@ -10,6 +10,7 @@ from typing import Any
 from autocomplete import rank
 from autocomplete.complete import Completer
 from autocomplete.querylog import Policy
+from autocomplete.related import Related
 from etalage.core.encoders import Encoder, image, models
 from etalage.core.encoders.image import ImageEncoder
 from etalage.core.encoders.manifest import TOKENIZER
@@ -282,6 +283,11 @@ def completer_of(settings: Settings) -> Completer:
         log.warning("completions don't follow the context: %s", error)
         ranking = None
     return Completer.open(completions_folder(settings), ranking)
+
+
+def related_of(settings: Settings) -> Related:
+    """What knows which queries are related to one of `settings.index`; none before completions were built."""
+    return Related(completions_folder(settings))
 
 
 def rankings_folder(settings: Settings) -> Path:

@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from etalage.cli.options import Home, Index, Json, engine_for, err, out, print_json, settings_of
+from etalage.cli.options import Home, Index, Json, answer, engine_for, err, out, print_json, settings_of
 from etalage.core.errors import ConfigError
 from indexer import quality
 from workers import behaviour, changes, coordinate, signals
@@ -206,16 +206,7 @@ def import_events(
     settings = settings_of(home, index)
     with engine_for(settings) as engine:
         result = behaviour.import_events(engine, settings, file, max_bad=max_bad, trusted=trusted)
-    if json:
-        print_json(result)
-        return
-    made = result["completions"]
-    out.print(
-        f"{result['read']:,} read, {result['added']:,} new, {result['quarantined']:,} refused, {result['seconds']} s"
-    )
-    out.print(
-        f"{made['completions']:,} completions ({made['from_log']:,} from queries); dropped texts: {made['dropped']}"
-    )
+    answer(result, json, _show_import)
 
 
 def forget_events(
@@ -230,13 +221,7 @@ def forget_events(
     settings = settings_of(home, index)
     with engine_for(settings) as engine:
         result = behaviour.forget(engine, settings, client=client, user=user, query=query)
-    if json:
-        print_json(result)
-        return
-    out.print(
-        f"{result['queries']:,} queries and {result['events']:,} events removed, {result['listed']:,} listed texts"
-    )
-    out.print(f"{result['completions']['completions']:,} completions")
+    answer(result, json, _show_forgotten)
 
 
 def refresh_signals(
@@ -251,9 +236,27 @@ def refresh_signals(
     settings = settings_of(home, index, signals_half_life=half_life)
     with engine_for(settings) as engine:
         result = signals.refresh(engine, settings)
-    if json:
-        print_json(result)
-        return
+    answer(result, json, _show_signals)
+
+
+def _show_import(result: Mapping[str, Any]) -> None:
+    made = result["completions"]
+    out.print(
+        f"{result['read']:,} read, {result['added']:,} new, {result['quarantined']:,} refused, {result['seconds']} s"
+    )
+    out.print(
+        f"{made['completions']:,} completions ({made['from_log']:,} from queries); dropped texts: {made['dropped']}"
+    )
+
+
+def _show_forgotten(result: Mapping[str, Any]) -> None:
+    out.print(
+        f"{result['queries']:,} queries and {result['events']:,} events removed, {result['listed']:,} listed texts"
+    )
+    out.print(f"{result['completions']['completions']:,} completions")
+
+
+def _show_signals(result: Mapping[str, Any]) -> None:
     out.print(f"{result['read']:,} read; {result['products']:,} products, {result['unknown']:,} not in the catalog")
     means = [
         f"{name.replace('_', ' ')} {'unknown' if result[name] is None else format(result[name], '.1%')}"

@@ -31,12 +31,6 @@ def told(found: Sequence[Completion], took: float) -> dict[str, Any]:
     return {"completions": rows, "took_ms": took}
 
 
-def warm(completer: Completer) -> None:
-    """Load every kernel, so that the times that are told are those of completing."""
-    for prefix in ("", "a b", "zqjxv"):
-        completer.complete(prefix, 1)
-
-
 class Live(Source):
     """Completions for a prompt. What was entered before counts as this visit's queries; it is kept nowhere."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import typer
 
-from etalage.cli.options import Home, Index, Json, out, print_json, settings_of
+from etalage.cli.options import Home, Index, Json, answer, out, settings_of
 from workers import publishing
 
 
@@ -15,8 +18,9 @@ def add_to(app: typer.Typer) -> None:
 
 def push(index: Index = None, home: Home = None, json: Json = False) -> None:
     """Write the completions into a `completion` field of the node (the index INDEX-suggest), in place of those pushed before."""
-    report = publishing.push(settings_of(home, index))
-    if json:
-        print_json(report)
-        return
+    answer(publishing.push(settings_of(home, index)), json, show_push)
+
+
+def show_push(report: Mapping[str, Any]) -> None:
+    """What was pushed, for people."""
     out.print(f"{report['completions']:,} completions in {report['alias']} ({report['index']})")

@@ -21,7 +21,7 @@ from indexer.pictures import MAX_BYTES
 from ranker.filters import parse_filters, parse_sort
 from ranker.query import DID_YOU_MEAN, PRICE, RELAXED, SPELLING, UNMATCHED, WITHOUT
 from ranker.search import Answer, Ask
-from workers import parts
+from workers import parts, related
 from workers.vision import Vision
 
 _STRONGEST: Final = 10
@@ -102,10 +102,13 @@ def search(
         else:
             shown = vision.vector(_bytes(image)) if image else vision.words(looks, searcher.encoder) if looks else ()
             answer = searcher.search(replace(ask, image=shown))
+    others = related.beside(parts.related_of(settings), answer, start)
     if json:
-        print_json(answer.as_dict())
+        print_json(answer.as_dict() | others)
         return
     show_answer(answer, explain=explain)
+    if others:
+        out.print(f"related: {', '.join(others['related'])}", markup=False)
 
 
 def _bytes(picture: Path) -> bytes:
@@ -194,7 +197,7 @@ def suggest(
     settings = settings_of(home, index)
     completer = parts.completer_of(settings)
     if prefix is None:
-        live.warm(completer)
+        completer.warm()  # so that the times that are told are those of completing
         if json or not (sys.stdin.isatty() and sys.stdout.isatty()):
             _complete_lines(completer, size)
         else:

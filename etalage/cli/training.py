@@ -30,6 +30,11 @@ from ranker.training import alignment, judgments
 from ranker.training.report import train as train_ranker
 from workers import parts, training
 
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from where an interrupted training was.")]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", help="Folder of the encoder's torch weights, if it was exported from one.")
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this file's commands."""
@@ -175,12 +180,9 @@ def encoder(
     minutes: Minutes = 20.0,
     seed: Seed = 0,
     force: Annotated[bool, typer.Option("--force", help="Keep the encoder even if it is no better.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from where an interrupted training was.")] = False,
+    resume: Resume = False,
     to: Annotated[str | None, typer.Option("--to", help="Its name in the models' cache.")] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option("--weights", help="Folder of the encoder's torch weights, if it was exported from one."),
-    ] = None,
+    weights: Weights = None,
     index: Index = None,
     home: Home = None,
     json: Json = False,
@@ -229,11 +231,8 @@ def cross_encoder(
     minutes: Minutes = 10.0,
     seed: Seed = 0,
     force: Annotated[bool, typer.Option("--force", help="Keep it even if it is no better.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from where an interrupted training was.")] = False,
-    weights: Annotated[
-        Path | None,
-        typer.Option("--weights", help="Folder of the encoder's torch weights, if it was exported from one."),
-    ] = None,
+    resume: Resume = False,
+    weights: Weights = None,
     index: Index = None,
     home: Home = None,
     json: Json = False,

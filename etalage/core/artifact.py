@@ -98,14 +98,13 @@ def current(root: Path) -> Path | None:
         return None
 
 
-def load(folder: Path) -> Artifact:
-    """Read an artifact.
+def load(folder: Path, remedy: str = "Train again with `etalage train ranker`.") -> Artifact:
+    """Read an artifact; `remedy` is what its errors say to do.
 
     Raises:
         ModelNotFound: a file is missing.
         ModelError: another format, or the model is not the one that the manifest describes.
     """
-    remedy = "Train again with `etalage train ranker`."
     try:
         fields = orjson.loads((folder / MANIFEST).read_bytes())
         model = (folder / MODEL).read_bytes()

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from autocomplete.complete import Completer
+from autocomplete.related import Related
 from etalage.core import events
 from etalage.core.errors import QueryError
 from etalage.core.settings import Settings
@@ -26,7 +27,7 @@ from indexer.delta import Result
 from opensearch.engine import SearchEngine
 from ranker.filters import parse_filters, parse_sort
 from ranker.search import Answer, Ask, Searcher
-from workers import changes, parts
+from workers import changes, parts, related
 from workers.vision import Vision
 
 router = APIRouter()
@@ -55,6 +56,11 @@ class Shop:
             encoder = self.searcher.encoder or parts.encoder_of(self.settings)
             self._indexing = parts.Indexing(encoder, parts.looks_of(self.settings))
         return self._indexing
+
+    @cached_property
+    def related(self) -> Related:
+        """What knows which queries are related."""
+        return parts.related_of(self.settings)
 
     @cached_property
     def completions(self) -> Completions:
@@ -168,7 +174,7 @@ def search_by_body(request: Request, body: SearchBody) -> JSONResponse:
     if body.like:
         with _breaker(request).guard():
             found = shop.vision.like(shop.searcher, ask, body.like)
-        return _shown(request, found)
+        return _shown(request, found, ask)
     return _answer(request, ask)
 
 
@@ -185,10 +191,10 @@ def _answer(request: Request, ask: Ask) -> JSONResponse:
     shop = _shop(request)
     with _breaker(request).guard():
         found = shop.searcher.search(ask)
-    return _shown(request, found)
+    return _shown(request, found, ask)
 
 
-def _shown(request: Request, found: Answer) -> JSONResponse:
+def _shown(request: Request, found: Answer, ask: Ask) -> JSONResponse:
     shop = _shop(request)
     note(
         request,
@@ -198,7 +204,7 @@ def _shown(request: Request, found: Answer) -> JSONResponse:
         timings=found.timings,
         degraded=found.degraded,
     )
-    return JSONResponse(found.as_dict())
+    return JSONResponse(found.as_dict() | related.beside(shop.related, found, ask.start))
 
 
 @router.post("/v1/events")

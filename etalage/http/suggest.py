@@ -35,9 +35,6 @@ MAX_AGE: Final = 30
 _ETALAGE: Final = version("etalage")
 _MAX_PARAMETERS: Final = 200
 _MAX_CONTEXT: Final = 100
-_WARMTH: Final = ("", "a b", "zqjxv")
-"""Prefixes that between them call every kernel."""
-
 
 Texts = tuple[Annotated[str, Field(max_length=1000)], ...]
 
@@ -116,13 +113,9 @@ class Completions:
         if completer is None:
             return []
         if not self._warm:
-            await run_in_threadpool(self._warmed, completer)
+            await run_in_threadpool(completer.warm)
+            self._warm = True
         return completer.complete(prefix, size, wanted, context)
-
-    def _warmed(self, completer: Completer) -> None:
-        for prefix in _WARMTH:
-            completer.complete(prefix, 1)
-        self._warm = True
 
     async def explained(self, question: Question) -> list[tuple[Completion, dict[str, float]]]:
         """The same with what each score is made of (`Completer.explain`); in a thread, since that is for people and takes longer."""

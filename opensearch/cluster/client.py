@@ -221,12 +221,15 @@ class Client:
         answer = self.call("POST", "_bulk", body=body, params=params, long=True, lines=True)
         return [next(iter(item.values())) for item in answer["items"]]
 
-    def documents(self, index: str, ids: Sequence[str], source: Any = True) -> list[dict[str, Any]]:
-        """Those of `ids` that exist, read in real time: `{"_id", "_source", "_seq_no", "_primary_term"}`."""
+    def documents(
+        self, index: str, ids: Sequence[str], source: Any = True, timeout: float | None = None
+    ) -> list[dict[str, Any]]:
+        """Those of `ids` that exist, read in real time: `{"_id", "_source", "_seq_no", "_primary_term"}`. `timeout` are the seconds of each
+        request, of which each brings a thousand."""
         found: list[dict[str, Any]] = []
         for start in range(0, len(ids), _PAGE):
             body = {"docs": [{"_id": one, "_source": source} for one in ids[start : start + _PAGE]]}
-            answer = self.call("POST", index, "_mget", body=body)
+            answer = self.call("POST", index, "_mget", body=body, timeout=timeout)
             found += [one for one in answer["docs"] if one.get("found")]
         return found
 

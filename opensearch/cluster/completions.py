@@ -58,17 +58,14 @@ def publish(client: Client, alias: str, rows: Iterable[Row], *, shards: int = 1,
     client.call("PUT", name, body={"settings": settings, "mappings": _MAPPINGS}, long=True)
     try:
         _fill(client, name, rows)
-        before = _named(client, alias)
-        removed = [{"remove": {"index": one, "alias": alias}} for one in before]
+        actions = [{"remove_index": {"index": one}} for one in _named(client, alias)]
         client.call(
-            "POST", "_aliases", body={"actions": [*removed, {"add": {"index": name, "alias": alias}}]}, long=True
+            "POST", "_aliases", body={"actions": [*actions, {"add": {"index": name, "alias": alias}}]}, long=True
         )
     except EngineError:
         with suppress(EngineError):
             client.call("DELETE", name, long=True)
         raise
-    for one in before:
-        client.call("DELETE", one, long=True)
     return name
 
 

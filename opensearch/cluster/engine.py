@@ -198,13 +198,17 @@ class ClusterEngine(SearchEngine):
                 )
         return sum(answer.get("result") == "deleted" for answer in answers)
 
-    def _read(self, generation: str, ids: Sequence[str], source: Any) -> dict[str, dict[str, Any]]:
-        return {one["_id"]: one["_source"] for one in self._documents(generation, ids, source)}
+    def _read(
+        self, generation: str, ids: Sequence[str], source: Any, timeout: float | None = None
+    ) -> dict[str, dict[str, Any]]:
+        return {one["_id"]: one["_source"] for one in self._documents(generation, ids, source, timeout)}
 
-    def _documents(self, generation: str, ids: Sequence[str], source: Any) -> list[dict[str, Any]]:
+    def _documents(
+        self, generation: str, ids: Sequence[str], source: Any, timeout: float | None = None
+    ) -> list[dict[str, Any]]:
         try:
             found = self._client.documents(
-                generation, [one for one in dict.fromkeys(ids) if not checks.identifier(one)], source
+                generation, [one for one in dict.fromkeys(ids) if not checks.identifier(one)], source, timeout
             )
         except Missing:
             self._known(generation)
@@ -232,9 +236,9 @@ class ClusterEngine(SearchEngine):
         )
         return (hit["fields"]["id"][0] for hit in hits)
 
-    def get(self, generation: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def get(self, generation: str, ids: Sequence[str], *, timeout: float | None = None) -> dict[str, dict[str, Any]]:
         hidden = {"excludes": [*fields.DERIVED, *fields.INTERNAL]}
-        return self._read(generation, ids, hidden)
+        return self._read(generation, ids, hidden, timeout)
 
     def vectors(self, generation: str, ids: Sequence[str]) -> dict[str, tuple[Floats | None, Floats | None]]:
         found = self._read(generation, ids, ["vec_text", "vec_image"])

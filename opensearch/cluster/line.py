@@ -1,6 +1,6 @@
 """Requests to a node from a thread: HTTP/1.1 over kept connections, one `send` and as few reads as the answer takes.
 
-A search that is ranked goes this way. The layers of a client library cost it about 0.6 ms of 3.9.
+A search that is ranked goes this way, without the layers of a client library.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ class EmbeddedEngine(SearchEngine):
         )
         return (row[0] for row in rows)
 
-    def get(self, generation: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def get(self, generation: str, ids: Sequence[str], *, timeout: float | None = None) -> dict[str, dict[str, Any]]:
         return {row[0]: orjson.loads(row[1]) for row in self._select(generation, ids, "source")}
 
     def vectors(self, generation: str, ids: Sequence[str]) -> dict[str, tuple[Floats | None, Floats | None]]:

@@ -22,7 +22,7 @@ from etalage.core.encoders.adapter import Adapter, AdapterManifest
 from etalage.core.errors import EngineError, ModelError
 from etalage.core.records import Floats
 from opensearch.engine import Generation, SearchEngine
-from ranker import metrics, retrieve
+from ranker import metrics
 from ranker.query import understand
 from ranker.training import dataset, residual
 from ranker.training.judgments import Judgments, Qrels
@@ -84,10 +84,7 @@ def train(
     """
     for module in ("torch", "onnx"):
         onnx.extra(module)
-    serving = engine.serving(index)
-    if serving is None:
-        raise EngineError("the index does not exist", value=index, remedy="Run: etalage index FILE.")
-    retrieve.verify(index, serving.spec, encoder)
+    serving = dataset.serving(engine, index, encoder)
     answered = dataset.answered(judgments.qrels)
     parts = dataset.split_queries(answered, dataset.SHARES, plan.seed)
     enough(len(parts[0]), "an adapter")

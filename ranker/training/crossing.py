@@ -31,7 +31,7 @@ from etalage.core.encoders.cross import (
     Pairs,
 )
 from etalage.core.encoders.text import tokenizer
-from etalage.core.errors import EngineError, ModelError
+from etalage.core.errors import ModelError
 from etalage.core.records import Floats
 from opensearch.engine import Generation, SearchEngine
 from ranker import metrics
@@ -145,9 +145,7 @@ def train(
     """
     for module in ("torch", "onnx", "transformers"):
         onnx.extra(module)
-    serving = engine.serving(index)
-    if serving is None:
-        raise EngineError("the index does not exist", value=index, remedy="Run: etalage index FILE.")
+    serving = dataset.serving(engine, index, encoder)
     texts = dataset.split_queries(dataset.answered(judgments.qrels), dataset.SHARES, plan.seed)
     adapter.enough(len(texts[0]), "a cross-encoder")
     parts = [ranked(engine, index, encoder, judgments, part, plan, tell) for part in texts]

@@ -11,8 +11,9 @@ import numpy as np
 
 from etalage.core.artifact import query_hash
 from etalage.core.encoders import Encoder
+from etalage.core.errors import EngineError
 from etalage.core.records import Floats
-from opensearch.engine import Ids, Request, SearchEngine
+from opensearch.engine import Generation, Ids, Request, SearchEngine
 from ranker import adapt, features, retrieve
 from ranker.adapt import Adaptation
 from ranker.behaviour.associations import Watched
@@ -45,6 +46,16 @@ class Group:
     lexical: Floats
     fused: Floats
     ratings: dict[str, float]
+
+
+def serving(engine: SearchEngine, index: str, encoder: Encoder) -> Generation:
+    """The generation that serves an index. Raises EngineError where none does, and FingerprintMismatch where it was built with another
+    encoder."""
+    found = engine.serving(index)
+    if found is None:
+        raise EngineError("the index does not exist", value=index, remedy="Run: etalage index FILE.")
+    retrieve.verify(index, found.spec, encoder)
+    return found
 
 
 def build(

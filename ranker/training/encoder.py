@@ -21,10 +21,9 @@ from etalage.core import artifact, onnx
 from etalage.core.encoders import Encoder, models, probes
 from etalage.core.encoders.manifest import TOKENIZER, Manifest
 from etalage.core.encoders.text import token_ids, tokenizer
-from etalage.core.errors import EngineError, ModelError
+from etalage.core.errors import ModelError
 from etalage.core.records import to_int8
 from opensearch.engine import Generation, SearchEngine
-from ranker import retrieve
 from ranker.training import adapter, dataset, residual, tuning
 from ranker.training.contrastive import Lessons
 from ranker.training.judgments import Judgments
@@ -129,10 +128,7 @@ def train(
     for module in ("torch", "onnx", "transformers"):
         onnx.extra(module)
     started = time.monotonic()
-    serving = engine.serving(index)
-    if serving is None:
-        raise EngineError("the index does not exist", value=index, remedy="Run: etalage index FILE.")
-    retrieve.verify(index, serving.spec, encoder)
+    serving = dataset.serving(engine, index, encoder)
     parts = dataset.split_queries(dataset.answered(judgments.qrels), dataset.SHARES, plan.seed)
     adapter.enough(len(parts[0]), "an encoder")
     tell("reading products")

@@ -18,8 +18,9 @@ import marisa_trie
 import numpy as np
 import pytest
 
-from autocomplete import shelf
+from autocomplete import rank, shelf
 from autocomplete.complete import Completer
+from autocomplete.context import Context
 from autocomplete.index import Columns
 from autocomplete.shelf import Shelf
 from autocomplete.typed import key
@@ -174,6 +175,26 @@ def test_typing_errors(benchmark: Any, completer: Completer, candidates: tuple[l
         benchmark, [completer.complete, completer.complete], [lambda: next(typed), lambda: next(plain)], PER_ROUND // 4
     )
     note("complete_typos_p99", p99(ours) * 1000, _TYPOS, "us")
+
+
+def test_after_another_query(benchmark: Any, tmp_path: Path, candidates: tuple[list[str], list[float]]) -> None:
+    """The same prefixes after three queries of the visit, with the packaged model, and without: what the context costs. Each candidate leads to
+    one of 100 made-up categories."""
+    keys, scores = candidates
+    paths = [f"Department {len(text) % 10} > Category {len(text.encode()) % 10}" for text in keys]
+    shelf.write(tmp_path, Columns(keys, np.array(scores, np.float32), categories=paths), {})
+    completer, generator = Completer.open(tmp_path, rank.load(tmp_path / "none")), random.Random(6)
+
+    def follow(prefix: str) -> object:
+        return completer.complete(prefix, context=Context(tuple(visit)))
+
+    visit = [generator.choice(keys) for _ in range(3)]
+    typed = prefixes(keys)
+    ours, plain = interleaved(
+        benchmark, [follow, completer.complete], [lambda: next(typed), lambda: next(typed)], PER_ROUND // 2
+    )
+    note("complete_after", p50(ours) * 1000, p50(plain) * 1000, "us")
+    note("complete_after_p99", p99(ours) * 1000, p99(plain) * 1000, "us")
 
 
 def test_many(benchmark: Any, tmp_path: Path) -> None:

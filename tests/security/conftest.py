@@ -14,6 +14,7 @@ import pytest
 
 from etalage.http import keys
 
+from .. import recording
 from ..asgi import JSON_TYPE, Answer, Door
 from ..recording import RecordingEngine, serving
 
@@ -64,17 +65,7 @@ def served(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
             yield door, engine
 
 
-@pytest.fixture
-def door(served: tuple[Door, RecordingEngine]) -> Door:
-    return served[0]
-
-
-@pytest.fixture
-def engine(served: tuple[Door, RecordingEngine]) -> RecordingEngine:
-    """The engine, with nothing noted."""
-    served[1].calls.clear()
-    served[1].fail = None
-    return served[1]
+door, engine = recording.door, recording.engine
 
 
 def key(name: str) -> tuple[bytes, bytes]:

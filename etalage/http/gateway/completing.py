@@ -24,6 +24,8 @@ _CATEGORY, _TYPE = "category", "type"
 _SIZE: Final = 5
 """Completions that OpenSearch gives where nothing says how many."""
 _MOST_CONTEXTS: Final = 20
+_MOST_SUGGESTERS: Final = 20
+"""Each is answered on the event loop, as often as it has categories."""
 _LONGEST: Final = 1000
 
 
@@ -71,6 +73,10 @@ def _parted(settings: Settings, asked: Asked) -> tuple[list[_Suggester], Asked]:
         return [], asked
     shared = given.get("text")
     mine = {name for name, one in given.items() if _field(one) == settings.suggest_field}
+    if len(mine) > _MOST_SUGGESTERS:
+        raise guard.refusal(
+            f"completion suggesters are at most {_MOST_SUGGESTERS}", "suggest", len(mine), "Ask for fewer."
+        )
     typed = "completion#" if asked.params.get("typed_keys", "false") != "false" else ""
     ours = [_read(f"{typed}{name}", given[name], shared, f"suggest.{name}") for name in given if name in mine]
     left = {name: one for name, one in given.items() if name not in mine}

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +19,7 @@ from opensearch.cluster import ClusterEngine
 from opensearch.embedded import EmbeddedEngine
 from opensearch.engine import IndexSpec, SearchEngine
 
+from ... import process
 from .requests import PIPELINE, PRODUCTS, SEED
 from .targets import PATIENCE, Target
 
@@ -91,40 +87,10 @@ def in_folder(index: str, client: httpx.Client, tmp_path_factory: pytest.TempPat
 @contextmanager
 def serving(home: Path, index: str, client: httpx.Client, node: str) -> Iterator[Target]:
     """`etalage serve` as a process, until its end; a defect in its log fails the run."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
-    variables |= {"ETALAGE_HOME": str(home), "ETALAGE_INDEX": index, "ETALAGE_TEXT_MODEL": "hashing"}
-    variables["ETALAGE_INDEXES"] = f"{index},{index}-none"
+    settings = {"ETALAGE_INDEX": index, "ETALAGE_INDEXES": f"{index},{index}-none"}
     if node:
-        variables["ETALAGE_OPENSEARCH_URL"] = node
-    command = [sys.executable, "-m", "etalage", "serve", "--port", str(port)]
-    log = home / "serve.log"
-    with log.open("wb") as told:
-        process = subprocess.Popen(command, env=variables, stdout=told, stderr=told)
-    try:
-        target = Target(f"http://127.0.0.1:{port}", index, client)
-        _ready(target, process, log)
-        yield target
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    said = log.read_text()
+        settings["ETALAGE_OPENSEARCH_URL"] = node
+    with process.serving(home, path="/readyz", **settings) as served:
+        yield Target(served.url, index, client)
+    said = served.log.read_text()
     assert "Traceback" not in said and "unforeseen" not in said, said[-4000:]
-
-
-def _ready(target: Target, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            if target.client.get(f"{target.url}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    pytest.fail(f"the server did not come up: {log.read_text()[-2000:]}", pytrace=False)

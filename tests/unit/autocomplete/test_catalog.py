@@ -35,6 +35,7 @@ def test_ends_of_the_first_part_of_titles_that_several_products_share() -> None:
 
 def test_phrases_have_no_stop_words_at_their_ends_and_no_single_letters() -> None:
     assert phrases([lamp("the lamp")] * 3 + [lamp("lamp of")] * 3 + [lamp("lamp x")] * 3, 1.0) == []
+    assert phrases([lamp("lamp from")] * 3, 1.0) == []
     assert phrases([{"title": "desk lamp"}] * 2, 1.0) == phrases([], 1.0) == []
     assert phrases([{"title": "desk lamp"}] * 3, 1.0) == [Entry("desk lamp", 1.0, PHRASE, "", 1.0)]
 

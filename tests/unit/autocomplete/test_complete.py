@@ -101,6 +101,10 @@ def test_errors_are_looked_for_only_when_nothing_matches(tmp_path: Path) -> None
     assert texts(completer, "lamx", 1) == ["lambs wool"]
 
 
+def test_small_words_alone_are_not_the_same_words(tmp_path: Path) -> None:
+    assert texts(serving(tmp_path, [Entry("for the", 2.0), Entry("and", 1.0)]), "") == ["for the", "and"]
+
+
 def test_only_what_is_wanted(tmp_path: Path) -> None:
     shelf.write(tmp_path, Columns(
         ["red sofa", "red sofa bed", "red shoe", "red"], np.array([4, 3, 2, 1], np.float32), np.array([0, 4, 0, 1], np.uint8),
@@ -123,6 +127,21 @@ def test_only_what_is_wanted(tmp_path: Path) -> None:
     assert [one.category for one in completer.complete("red")][:2] == ["Home > Sofas", "Home > Sofas > Beds"]
     with pytest.raises(QueryError, match="no such type.*shop.*query, brand"):
         got(types=("shop",))
+
+
+def test_a_category_whose_name_goes_on_is_another(tmp_path: Path) -> None:
+    paths = ["Home > Sofas > Beds", "Home > Sofas & Chairs", "Home > Sofas", "Home > Sofas 2 > New"]
+    entries = [Entry(f"red {at}", 9.0 - at, category=path) for at, path in enumerate(paths)]
+    completer = serving(tmp_path, entries)
+    assert [one.category for one in completer.complete("red")] == paths
+    assert [one.category for one in completer.complete("red", wanted=Wanted("Home > Sofas"))] == [paths[0], paths[2]]
+
+
+def test_what_was_typed_long_ago_is_explained_too(tmp_path: Path) -> None:
+    completer = serving(tmp_path, [Entry("sofa", 0.0)])
+    assert [why for _, why in completer.explain("sofa")] == [
+        {"popularity": round(float(np.log(1e-6)), 4), "match": 0.0}
+    ]
 
 
 @pytest.mark.parametrize("k", [-1, 101])

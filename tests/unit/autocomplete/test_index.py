@@ -15,6 +15,7 @@ from autocomplete.kernels.matching import INNER
 from autocomplete.querylog import BRAND, TYPES, Entry
 from autocomplete.typed import key, prefix_key
 
+SAME = ("desk lamp", "lamps for the desk", "desk lamp red", "手机", "机手", "手", "for the", "and")
 SHOP = [Entry("red shoe", 3.0), Entry("Red Lamp", 5.0), Entry("shoe rack", 2.0), Entry("Réd", 1.0, BRAND)]
 
 
@@ -61,6 +62,14 @@ def test_the_best_whose_text_starts_with_the_prefix() -> None:
 def test_a_later_word_counts_less() -> None:
     assert find(SHOP, "shoe") == [("shoe rack", 2.0), ("red shoe", 0.9)]
     assert find([Entry("red red", 2.0)], "red") == [("red red", 2.0)]
+
+
+def test_what_is_far_better_comes_first_wherever_the_word_stands() -> None:
+    entries = [Entry("red", 10.0), Entry("red sofa", 8.0), Entry("big red", 60.0), Entry("big red sofa", 40.0)]
+    assert find(entries, "red", 1) == [("big red", 18.0)]
+    assert find(entries, "red", 3) == [("big red", 18.0), ("big red sofa", 12.0), ("red", 10.0)]
+    assert find(entries, "red so", 1) == find(entries, "sofa red ", 1) == [("big red sofa", 12.0)]
+    assert find([*entries, Entry("a red sofa", 50.0)], "red sof", 2) == [("a red sofa", 15.0), ("big red sofa", 12.0)]
 
 
 def test_words_in_any_order_the_last_as_a_beginning() -> None:
@@ -112,11 +121,11 @@ def test_what_is_known_of_completions_stays_with_them() -> None:
     traits = np.arange(2 * len(TRAITS), dtype=np.uint8).reshape(2, -1)
     given_columns = Columns(
         ["b", "A!"], np.array([1, 2], np.float32), np.array([1, 4], np.uint8), ["", "Home > Sofas"], traits,
-        np.arange(32, dtype=np.int8).reshape(2, 16), np.array([True, False]), notes={0: "told", 1: "P1"},
+        np.array([True, False]), notes={0: "told", 1: "P1"},
     )  # fmt: skip
     index = Index(*make(given_columns))
     assert index.shown(np.arange(2)) == ["A!", "b"] and index.keys(np.arange(2)) == ["a", "b"]
-    assert index.traits.tolist() == traits[::-1].tolist() and index.vectors[1].tolist() == list(range(16))
+    assert index.traits.tolist() == traits[::-1].tolist()
     assert [index.note(0), index.note(1)] == ["P1", "told"]
     assert index.paths == ["Home > Sofas"] and index.categories.tolist() == [1, 0]
     assert [TYPES[kind & 15] for kind in index.kinds.tolist()] == ["product", "brand"]
@@ -168,3 +177,13 @@ def test_any_lookup_is_that_of_a_plain_search(texts: list[str], prefix: str, k: 
     entries = [Entry(text, float(score)) for text, score in zip(texts, scores, strict=True)]
     assert [value for _, value in find(entries, prefix, k)] == [value for _, value in plain(entries, prefix, k)]
     assert set(find(entries, prefix, 20)) == set(plain(entries, prefix, 20))
+
+
+def test_completions_of_the_same_words_have_a_mark_in_common() -> None:
+    index = index_of([Entry(text, 9.0 - at) for at, text in enumerate(SAME)])
+    marks = dict(zip(index.shown(np.arange(len(index))), index.alike.tolist(), strict=True))
+    assert marks["desk lamp"] == marks["lamps for the desk"] != marks["desk lamp red"] != 0
+    # Characters are no words: their order tells.
+    assert len({marks["手机"], marks["机手"], marks["手"]}) == 3
+    # Small words alone say nothing that could be the same.
+    assert marks["for the"] == marks["and"] == 0

@@ -49,8 +49,8 @@ def test_any_damaged_byte_that_counts_is_noticed(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.etg"
     mapped.write(path, ARRAYS, {})
-    path.write_bytes(path.read_bytes().replace(b" 2 ", b" 3 ", 1))
-    with pytest.raises(EngineError, match="completions of version 3, this one reads 2"):
+    path.write_bytes(path.read_bytes().replace(b" %d " % mapped.VERSION, b" 99 ", 1))
+    with pytest.raises(EngineError, match=f"completions of version 99, this one reads {mapped.VERSION}"):
         mapped.read(path)
     path.write_bytes(b"[]\n")
     with pytest.raises(EngineError, match="no file of completions"):

@@ -11,6 +11,8 @@ from autocomplete import listed
 from autocomplete.plain import Listed, is_plain, read
 from etalage.core.errors import CatalogError, EngineError
 
+DAMAGED = gzip.compress(b"", mtime=0)[:10] + b"\x07" * 20
+
 
 def found(folder: Path, content: str | bytes) -> list[Listed]:
     path = folder / "log"
@@ -49,6 +51,9 @@ def test_what_of_a_person_is_in_it_is_left_out(tmp_path: Path) -> None:
         ("query,count\nrug,-1", "no number of times"),
         ("query,date\nrug,yesterday", "not ISO-8601: yesterday.*line 2"),
         (b"\xff\xfe", "UTF-8"),
+        (f"query,user\n{'r' * 2001},u1", "longer than 2000 characters.*line 2"),
+        (f"query,user\nrug,{'u' * 2001}", "longer than 2000 characters"),
+        (DAMAGED, "cannot be read.*decompressing"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, content: str | bytes, told: str) -> None:
@@ -62,6 +67,12 @@ def test_json_lines_are_no_plain_log(tmp_path: Path) -> None:
     for content, plain in ((b"rug", True), (b"\n {", False), (b"\xef\xbb\xbf{}", False), (b"", False)):
         (tmp_path / "log").write_bytes(content)
         assert is_plain(tmp_path / "log") == plain
+
+
+def test_a_damaged_archive_is_said(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(DAMAGED)
+    with pytest.raises(CatalogError, match="cannot be read.*decompressing"):
+        is_plain(tmp_path / "log")
 
 
 def test_the_list_is_kept_and_replaced(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocomplete.counts import Tally
-from autocomplete.querylog import WEIGHTS, Entry, Policy, candidates, count
+from autocomplete.counts import WEIGHTS, Tally
+from autocomplete.querylog import Entry, Policy, candidates
 from autocomplete.shop import Shop
 from autocomplete.typed import key
 from etalage.core.text import fold
@@ -33,7 +33,18 @@ def crowd(text: str, shoppers: int = 3, **more: Any) -> Documents:
     return [asked(text, f"c{number}", **more) for number in range(shoppers)]
 
 
-def counted(queries: Documents, events: Documents = (), **policy: Any) -> tuple[list[Entry], dict[str, int]]:
+def count(
+    queries: Documents, events: Documents, now: datetime, policy: Policy
+) -> tuple[list[Entry], Mapping[str, int]]:
+    tally = Tally()
+    tally.queries(queries)
+    tally.events(events)
+    moment = now.timestamp() / 86400
+    found, _, dropped = candidates(tally.counts(moment, moment, policy.half_life, policy.recent), policy, Shop())
+    return found, dropped
+
+
+def counted(queries: Documents, events: Documents = (), **policy: Any) -> tuple[list[Entry], Mapping[str, int]]:
     found, dropped = count(queries, events, NOW, Policy(**{"shoppers": 3, **policy}))
     return [Entry(one.text, one.score) for one in found], dropped
 
@@ -260,3 +271,21 @@ def test_nothing_is_shown_that_fewer_typed_and_nothing_personal(queries: list[di
                 people.add(one.get("user_id") or signed.get(client) or client or one.get("session_id") or "nobody")
         assert len(people) >= least
         assert not any(char.isdigit() or char == "@" for char in text)
+
+
+def test_blocked_words_of_marks_alone_block_nothing() -> None:
+    policy = Policy(blocked=frozenset({"\u0301", "Rüg"}))
+    assert not policy.blocks("red shoe") and policy.blocks("rugs")
+
+
+def test_what_was_clicked_may_have_any_id() -> None:
+    tally = Tally()
+    about = {"event_attributes": {"object": {"object_id": ["p1"]}}}
+    tally.events(
+        [
+            did("click", "red shoe") | about,
+            did("click", "red shoe") | {"event_attributes": {"object": {"object_id": 7}}},
+        ]
+    )
+    moment = NOW.timestamp() / 86400
+    assert dict(tally.counts(moment, moment, 14.0, 3.5).products[0]) == {"['p1']": 1, "7": 1}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from autocomplete import rank, shelf, training
+from autocomplete import features, index, rank, shelf, training
 from autocomplete.complete import Completer
 from autocomplete.context import Context
-from autocomplete.features import FAMILIES, FEATURES
+from autocomplete.features import FAMILIES, FEATURES, Floats
 from autocomplete.index import Index, columns, make
+from autocomplete.kernels import coding
 from autocomplete.querylog import Entry
 from autocomplete.rank import Ranking
 from autocomplete.replay import Asked
@@ -87,9 +88,10 @@ def test_what_changed_since_takes_the_place_of_what_the_base_says(tmp_path: Path
 
 def test_completions_of_the_same_words_are_shown_once(tmp_path: Path) -> None:
     entries = [Entry(text, 9.0 - at) for at, text in enumerate(
-        ["case for phones", "phone cases", "phone case red", "phone case for the", "size 5 phone", "size 6 phone", "沙发", "沙发床"]
+        ["fur coat", "coat", "case for phones", "phone cases", "phone case red", "phone case for the", "size 5 phone", "size 6 phone", "沙发", "沙发床"]
     )]  # fmt: skip
     completer = serving(tmp_path, None, entries)
+    assert texts(completer, "coat") == ["coat", "fur coat"]
     assert texts(completer, "phone") == ["phone cases", "phone case red", "size 5 phone", "size 6 phone"]
     assert texts(completer, "case") == ["case for phones", "phone case red"] and texts(completer, "沙") == [
         "沙发",
@@ -124,8 +126,60 @@ def test_a_model_of_other_features_or_that_gives_no_numbers_is_refused(starter: 
             Ranking(replace(loaded, manifest=manifest))
     with pytest.raises(ModelError, match="lacks its weights"):
         Ranking(replace(loaded, weights=b""))
+    for weights in (b"PK", b"PK\x03\x04 no archive", artifact.load(rank.STARTER).weights[:-99]):
+        with pytest.raises(ModelError, match="weights.*cannot be read.*etalage suggest train"):
+            Ranking(replace(loaded, weights=weights))
     with pytest.raises(ModelError, match="not finite"):
         starter.score(np.full((1, len(FEATURES)), np.nan, np.float32))
+
+
+def test_a_broken_model_of_completions_says_how_to_train_one(tmp_path: Path) -> None:
+    loaded = artifact.load(rank.STARTER)
+    folder = artifact.save(tmp_path, loaded.manifest, loaded.model, loaded.weights)
+    (folder / artifact.MODEL).write_bytes(b"")
+    with pytest.raises(ModelError, match="differs.*etalage suggest train"):
+        rank.load(tmp_path)
+
+
+def test_warming_calls_every_kernel_and_the_model(
+    tmp_path: Path, starter: Ranking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = set[str]()
+    for module, name in (
+        (index, "exact"), (index, "approximate"), (index, "show"), (features, "_facts"), (features, "_relations"),
+        (coding, "find"),
+    ):  # fmt: skip
+        kernel = getattr(module, name)
+
+        def call(*given: object, name: str = name, kernel: Callable[..., object] = kernel) -> object:
+            called.add(name)
+            return kernel(*given)
+
+        monkeypatch.setattr(module, name, call)
+    scored = list[int]()
+    score = starter.score
+
+    def scoring(rows: Floats) -> Floats:
+        scored.append(len(rows))
+        return score(rows)
+
+    monkeypatch.setattr(starter, "score", scoring)
+    serving(tmp_path, starter).warm()
+    assert called == {"exact", "approximate", "show", "_facts", "_relations", "find"} and scored == [5]
+
+
+def test_a_broken_model_leaves_completions_without_a_context(
+    tmp_path: Path, starter: Ranking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(rows: object) -> None:
+        raise ModelError("no number")
+
+    monkeypatch.setattr(starter, "score", fail)
+    completer = serving(tmp_path, starter)
+    completer.warm()
+    assert texts(completer, "red", k=1) == ["red shoes"]
+    with pytest.raises(ModelError, match="no number"):
+        texts(completer, "red", Context(("rug",)))
 
 
 def test_samples_are_of_known_queries_in_a_context() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_the_first_of_each_value_stays_and_all_without_one() -> None:
     assert collapse.heads([]) == []
 
 
-@pytest.mark.parametrize(("window", "rows"), [(1, 1), (2, 2), (3, 4), (4, 5), (5, 7), (9, 7)])
+@pytest.mark.parametrize(("window", "rows"), [(0, 0), (1, 1), (2, 2), (3, 4), (4, 5), (5, 7), (9, 7)])
 def test_the_rows_of_the_first_values_end_with_the_last_of_these(window: int, rows: int) -> None:
     assert collapse.depth(GROUPS, window) == rows
     assert collapse.depth([], window) == 0
@@ -62,21 +63,24 @@ def test_as_many_rows_are_asked_for_as_the_values_take(engine: SearchEngine, mak
         collapse.candidates(engine, "products", replace(request, size=MAX_WINDOW + 1))
 
 
-@pytest.mark.parametrize(("copies", "calls"), [(1, 1), (2, 2), (30, 4)])
+@pytest.mark.parametrize(("copies", "calls"), [(1, 1), (2, 2), (30, 4), (100, 4)])
 def test_few_copies_are_made_up_for_by_spare_rows(
     engine: SearchEngine, make: Make, serve: Serve, monkeypatch: pytest.MonkeyPatch, copies: int, calls: int
 ) -> None:
     titles = [make(f"s{n:03d}", "shoe", encoded=False, variant_group=f"g{n // copies}") for n in range(100)]
     serve(*titles)
-    answer, sizes = engine.candidates, list[int]()
+    answer, sizes, left = engine.candidates, list[int](), list[float]()
 
     def counted(index: str, request: Request) -> Candidates:
         sizes.append(request.size)
+        left.append(request.timeout or 0.0)
         return answer(index, request)
 
     monkeypatch.setattr(engine, "candidates", counted)
-    collapse.candidates(engine, "products", Request("shoe", size=3, collapse="variant_group"))
+    collapse.candidates(engine, "products", Request("shoe", size=3, collapse="variant_group", timeout=60.0))
     assert len(sizes) == calls and sizes[0] == 4
+    # All requests together have the time of one.
+    assert left[0] <= 60.0 and all(after < before for before, after in pairwise(left))
 
 
 @pytest.fixture

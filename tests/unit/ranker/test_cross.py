@@ -13,7 +13,7 @@ import pytest
 from etalage.core.artifact import Artifact
 from etalage.core.encoders import cross
 from etalage.core.encoders.hashing import HashingEncoder
-from etalage.core.errors import ModelError, QueryError
+from etalage.core.errors import EngineTimeout, ModelError, QueryError
 from opensearch.engine import Lists, Request, SearchEngine
 from ranker import retrieve
 from ranker.cross import Crossing
@@ -139,6 +139,43 @@ def test_without_time_or_with_a_damaged_file_it_is_left_out_and_said(search: Sea
         file.write_bytes(b"damaged")
     broken = search(tmp_path).search(Ask("red shoe"))
     assert (broken.hits[0].id, broken.degraded) == ("red", ("cross",))
+
+
+def test_the_weight_says_how_much_it_counts(search: Search, tmp_path: Path) -> None:
+    assert ids(search(kept(tmp_path, weight=1e-6))) == ids(search(None))
+
+
+def test_without_a_ranker_there_is_nothing_to_read(
+    engine: SearchEngine, encoder: HashingEncoder, tmp_path: Path
+) -> None:
+    crossing = Crossing(kept(tmp_path), titles, 20.0)
+    found = Searcher(engine, "products", encoder, None, crossing=crossing).search(Ask("red shoe"))
+    assert found.degraded == ("rerank",) and found.hits and all("cross" not in hit.parts for hit in found.hits)
+
+
+def test_a_product_that_is_gone_meanwhile_is_read_by_its_title(
+    search: Search, engine: SearchEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searcher = search(kept(tmp_path))
+    whole = searcher.search(Ask("red shoe")).hits
+    monkeypatch.setattr(engine, "get", lambda *_, **__: {})
+    assert searcher.search(Ask("red shoe")).hits == whole
+
+
+def test_texts_that_do_not_come_in_time_are_done_without(
+    search: Search, engine: SearchEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float | None] = []
+
+    def late(generation: str, ids: list[str], *, timeout: float | None = None) -> dict[str, Any]:
+        given.append(timeout)
+        raise EngineTimeout("late")
+
+    monkeypatch.setattr(engine, "get", late)
+    searcher = search(kept(tmp_path))
+    for until in (None, time.monotonic() + 60):
+        assert searcher.search(Ask("red shoe", until=until)).degraded == ("cross",)
+    assert given[0] is None and given[1] is not None and 0 < given[1] <= 60
 
 
 def test_evaluating_uses_it_and_refuses_its_queries(

@@ -262,7 +262,14 @@ def test_a_query_is_forgotten_however_it_is_written(engine: SearchEngine, settin
     assert not any(b'red shoe"' in one or b"Red-Shoe" in one for one in files)
 
 
+def test_a_query_without_a_letter_is_forgotten_alone(engine: SearchEngine, settings: Settings, write: Feed) -> None:
+    nobody = clicked("red shoe") | {"user_id": "", "query_id": "a-1"}
+    behaviour.import_events(engine, settings, write(*CROWD, asked("?!", "d"), asked("!!", "e"), nobody))
+    found = behaviour.forget(engine, settings, query=" ?!")
+    assert (found["queries"], found["events"]) == (1, 0) and stored(engine) == (4, 1)
+
+
 def test_it_must_be_clear_what_is_to_be_forgotten(engine: SearchEngine, settings: Settings) -> None:
-    for given in ({}, {"client": "a", "query": "b"}):
+    for given in ({}, {"client": "a", "query": "b"}, {"query": " "}):
         with pytest.raises(ConfigError, match="--client, --user and --query"):
             behaviour.forget(engine, settings, **given)

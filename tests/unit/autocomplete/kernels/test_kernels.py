@@ -189,4 +189,5 @@ def test_neighbouring_keys_cost_less() -> None:
     costs = keyboard.COSTS
     assert costs[ord("a"), ord("a")] == 0 and costs[ord("a"), ord("p")] == EDIT
     assert costs[ord("g"), ord("h")] == costs[ord("t"), ord("z")] == costs[ord("t"), ord("y")] < EDIT
+    assert costs[ord("g"), ord("b")] == costs[ord("a"), ord("q")] < EDIT
     assert (costs == costs.T).all()

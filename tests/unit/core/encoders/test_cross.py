@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from etalage.core import onnx
 from etalage.core.encoders import cross
 from etalage.core.encoders.cross import CrossEncoder, Pairs
 from etalage.core.errors import ModelError, ModelNotFound
@@ -25,6 +28,29 @@ def test_a_pair_is_the_query_then_the_product_each_cut() -> None:
         3,
     )
     assert pairs.words("", 5) == [] and pairs.words("red \ud800", 5)[0] == red
+    # Of a text without end only so many characters are looked at.
+    assert pairs.words("red" + 200 * " " + "shoe", 2) == [red]
+
+
+def test_what_a_tokenizer_cuts_and_fills_by_itself_does_not_count() -> None:
+    import tokenizers
+
+    loaded = tokenizers.Tokenizer.from_str(vocabulary())
+    loaded.enable_truncation(1)
+    loaded.enable_padding(length=8)
+    assert Pairs(loaded).words("red shoe", 5) == [WORDS.index("red"), WORDS.index("shoe")]
+
+
+def test_query_and_product_are_cut_each_to_its_own_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    used, run, seen = CrossEncoder(manifest(), made()), onnx.run, list[tuple[int, int]]()
+
+    def watched(session: Any, feed: Mapping[str, Any]) -> Any:
+        seen.append((feed[cross.IDS].shape[1], int(feed[cross.KINDS].sum())))
+        return run(session, feed)
+
+    monkeypatch.setattr(onnx, "run", watched)
+    used.score("red " * 100, ["shoe " * 100])
+    assert seen == [(cross.QUERY_TOKENS + cross.PRODUCT_TOKENS + 3, cross.PRODUCT_TOKENS + 1)]
 
 
 def test_a_product_scores_alike_whatever_is_read_beside_it() -> None:

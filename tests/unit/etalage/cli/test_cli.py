@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import orjson
@@ -60,6 +61,20 @@ def test_search_says_what_it_searched_for(etalage: Run, shop: Path) -> None:
     assert "no product has the words zzz; the nearest in meaning:" in " ".join(told.split())
     answer = etalage("search", "red under 6 eur", "--json", home=shop).document
     assert [hit["id"] for hit in answer["hits"]] == ["c"] and answer["understood"][0]["step"] == "price"
+
+
+def test_search_tells_related_queries(etalage: Run, shop: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(shop, home)
+    assert "related" not in etalage("search", "blue lamp", "--json", home=home).document
+    (home / "completions" / "products").mkdir(parents=True, exist_ok=True)
+    (home / "completions" / "products" / "related.json").write_bytes(
+        b'{"blue lamp": ["red [lamp]", "shade"], "lamp": ["bulb"]}'
+    )
+    assert "related: red [lamp], shade" in etalage("search", "Blue lamp", home=home).stdout.decode()
+    assert etalage("search", "blue lamp", "--json", home=home).document["related"] == ["red [lamp]", "shade"]
+    assert etalage("search", "lamp under 12", "--json", home=home).document["related"] == ["bulb"]
+    assert "related" not in etalage("search", "blue lamp", "--from", "1", home=home).stdout.decode()
 
 
 def test_search_shows_each_value_once(shop: Path, etalage: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -51,6 +52,17 @@ def test_a_model_serves_only_if_it_is_better(etalage: Run, home: Path) -> None:
     told = etalage("suggest", "train", "--queries", home / "events.jsonl", home=home / "home").stdout.decode()
     # The same model again is not better.
     assert "which was not kept" in told
+
+
+def test_a_model_that_cannot_be_used_does_not_keep_another_from_being_trained(
+    etalage: Run, home: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    own = copytree(home / "home", tmp_path / "home")
+    (own / "completion-rankers").mkdir(exist_ok=True)
+    (own / "completion-rankers" / "CURRENT").write_text("none")
+    report = etalage("suggest", "train", "--queries", home / "events.jsonl", "--json", home=own).document
+    assert report["mrr_before"] == report["mrr_index"] and report["saved"] == (report["mrr"] > report["mrr_index"])
 
 
 def test_a_prefix_may_be_named_like_a_command(etalage: Run, home: Path) -> None:

@@ -169,6 +169,13 @@ def test_an_answer_has_a_tag_and_may_be_kept_for_a_while(served: TestClient) -> 
     assert posted["cache-control"] == "private, no-store" and "etag" not in posted
 
 
+@pytest.mark.parametrize("name", ["after", "viewed", "earlier", "liked"])
+def test_what_one_shopper_is_told_is_kept_by_nobody(served: TestClient, name: str) -> None:
+    answer = served.get(f"/v1/suggest?q=so&{name}=Home", headers={"if-none-match": "*"})
+    assert answer.status_code == 200 and texts(answer.json())
+    assert answer.headers["cache-control"] == "private, no-store" and "etag" not in answer.headers
+
+
 def test_long_answers_are_packed_for_those_who_read_it(tmp_path: Path) -> None:
     build(tmp_path, [Entry(f"sofa number {number}", 1.0 + number) for number in range(100)])
     with TestClient(create_app(settings_in(tmp_path))) as client:

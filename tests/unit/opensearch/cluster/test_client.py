@@ -158,7 +158,9 @@ def test_a_refused_connection_is_unavailable_and_names_the_url(connect: Callable
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])
-def test_an_overloaded_node_is_asked_again(server: Server, connect: Callable[..., Client], ask: Ask, status: int) -> None:
+def test_an_overloaded_node_is_asked_again(
+    server: Server, connect: Callable[..., Client], ask: Ask, status: int
+) -> None:
     server.answers = [(status, failed("busy")), (status, failed("busy")), (200, {"ok": True})]
     assert ask(connect(server.url)) == {"ok": True}
     assert len(server.seen) == 3
@@ -178,6 +180,23 @@ def test_no_answer_is_a_timeout_and_is_not_repeated(server: Server, connect: Cal
     assert caught.value.value == server.url
     assert caught.value.retryable
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda made: made.call("POST", "a", "_search", body={}, timeout=0.2),
+        lambda made: made.search("a", "_search", body={}, timeout=0.2),
+        lambda made: posted(made, "a", "_search", body={}, timeout=0.2),
+        lambda made: made.documents("a", ["x"], timeout=0.2),
+    ],
+)
+def test_a_request_may_have_less_time_than_the_setting(
+    server: Server, connect: Callable[..., Client], ask: Ask
+) -> None:
+    server.answers = [None]
+    with pytest.raises(EngineTimeout, match=r"within 0\.[12]"):
+        ask(connect(server.url, opensearch_timeout=5.0))
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, Refused), (404, Missing), (403, EngineError), (500, EngineError)])
@@ -222,7 +241,9 @@ def test_credentials_are_sent_and_never_shown(server: Server, connect: Callable[
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_plain_server_behind_https_is_no_trusted_connection(server: Server, connect: Callable[..., Client], ask: Ask) -> None:
+def test_a_plain_server_behind_https_is_no_trusted_connection(
+    server: Server, connect: Callable[..., Client], ask: Ask
+) -> None:
     with pytest.raises(EngineError) as caught:
         ask(connect(server.url.replace("http:", "https:")))
     assert caught.value.value == server.url.replace("http:", "https:")
@@ -253,7 +274,9 @@ def test_a_missing_certificate_file_is_told(connect: Callable[..., Client], ask:
 
 
 @pytest.mark.parametrize("text", ["<html>a proxy</html>", "{"])
-def test_an_answer_that_is_not_json_is_told(server: Server, connect: Callable[..., Client], ask: Ask, text: str) -> None:
+def test_an_answer_that_is_not_json_is_told(
+    server: Server, connect: Callable[..., Client], ask: Ask, text: str
+) -> None:
     for status in (200, 500):
         server.answers = [(status, text)]
         with pytest.raises(EngineError) as caught:

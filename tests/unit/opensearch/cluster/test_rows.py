@@ -170,3 +170,17 @@ def test_filling_is_worth_it_once_after_several_searches_that_lacked_rows() -> N
         rows.read([one], node.fetch)
         worth.append(rows.worth_filling())
     assert worth == [number == 7 for number in range(16)]
+
+
+def test_closing_ends_the_filling_after_its_page() -> None:
+    node, rows, filling = Node(*"abc"), Rows(SPEC, 100), Filling()
+
+    def pages() -> Pages:
+        for key in "abc":
+            # The page takes until the end.
+            filling._ending.wait(10)
+            yield node.fetch([key])
+
+    filling.start(rows, pages())
+    filling.close()
+    assert node.asked == [["a"]]

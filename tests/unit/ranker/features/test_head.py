@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
+
+import numpy as np
 import pytest
+
+from etalage.core.text import token_id
+from ranker.features import naming
 
 from .candidates import column, retrieved, titles
 
@@ -53,6 +59,13 @@ def test_how_near_the_end_of_the_name_the_noun_stands(query: str, title: str, no
 )
 def test_what_is_for_the_thing_is_not_the_thing(query: str, title: str, served: float) -> None:
     assert column(retrieved(query, titles(title)), "served") == [served]
+
+
+def test_a_word_is_no_small_one_by_half_of_its_id() -> None:
+    small = {token_id(word) & 0xFFFF for word in ("for", "with", "in")}
+    like = next(word for word in map("word{}".format, count()) if token_id(word) & 0xFFFF in small)
+    assert naming.roles(np.array([1, token_id(like)], np.uint32)).tolist() == [naming.NAME, naming.NAME]
+    assert naming.roles(np.array([1, token_id("for")], np.uint32)).tolist() == [naming.NAME, naming.PURPOSE]
 
 
 def test_no_candidates() -> None:

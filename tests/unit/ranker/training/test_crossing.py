@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from etalage.core.artifact import query_hash
+from etalage.core.artifact import Artifact, query_hash
 from etalage.core.encoders import cross, models
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.errors import EngineError, ModelError, ModelNotFound
@@ -69,8 +69,8 @@ def train(
 ) -> Callable[..., Any]:
     def training(judged: Judgments = JUDGED, **plan: Any) -> dict[str, Any]:
         how = report.Plan(window=20, neighbours=10)
-        given = {"budget": 1000.0, "trained_on": "words", **plan}
-        one = Plan(tmp_path / "checkpoint", passage, how, ranker, **given)
+        given = {"ranker": ranker, "budget": 1000.0, "trained_on": "words", **plan}
+        one = Plan(tmp_path / "checkpoint", passage, how, **given)
         return crossing.train(engine, "products", encoder, base, judged, tmp_path / "cross", one)
 
     return training
@@ -100,6 +100,7 @@ def test_one_that_orders_better_is_kept_and_used(
     loaded = cross.load(tmp_path / "cross")
     known = loaded.manifest
     assert (known.name, known.weight, known.trained_on) == (found["cross"], found["weight"], "words")
+    assert known.milliseconds == found["milliseconds"]
     *used, test = dataset.split_queries(JUDGED.qrels, dataset.SHARES, 0)
     assert set(known.queries) == {query_hash(text) for part in used for text in part}
     assert not (tmp_path / "checkpoint").exists()
@@ -116,13 +117,17 @@ def test_one_that_gains_nothing_is_refused_unless_forced(
     monkeypatch.setattr(tuning, "EPOCHS", 1)
     monkeypatch.setattr(tuning, "RATE", 0.0)
     found = train()
-    assert not found["saved"] and found["refused"].startswith("nDCG@10 on validation queries is not 0.002 higher with it")
+    assert not found["saved"] and found["refused"].startswith(
+        "nDCG@10 on validation queries is not 0.002 higher with it"
+    )
     with pytest.raises(ModelNotFound):
         cross.load(tmp_path / "cross")
     assert train(force=True)["saved"]
 
 
-def test_wrong_material_is_refused(train: Callable[..., Any], stocked: Generation, quick: None) -> None:
+def test_wrong_material_is_refused(
+    train: Callable[..., Any], stocked: Generation, quick: None, linear: Callable[..., Artifact]
+) -> None:
     few = Judgments(dict(list(JUDGED.qrels.items())[:70]), {}, "few")
     with pytest.raises(ModelError, match="too few judged queries to train a cross-encoder on"):
         train(few)
@@ -130,6 +135,9 @@ def test_wrong_material_is_refused(train: Callable[..., Any], stocked: Generatio
         train(resume=True)
     with pytest.raises(ModelError, match="reading takes longer than the budget"):
         train(budget=0.0)
+    # It added to what another ranker says.
+    with pytest.raises(ModelError, match="the checkpoint is of another training"):
+        train(resume=True, ranker=Ranker(linear({})))
     # What was learnt is not lost: it is measured again under a budget that leaves room.
     assert train(resume=True)["saved"]
 
@@ -148,3 +156,12 @@ def test_products_of_a_step_are_relevant_ones_and_others_of_the_best() -> None:
     assert set(rows[:3]) == {1, 5, 40} and all(gains[row] == 0 and row < crossing.NEAR for row in rows[3:])
     gains[[7, 9]] = 1.0
     assert 40 not in crossing.chosen(one, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "refused"),
+    [(0.002, 0.002, ""), (0.0019, 0.01, "on validation queries"), (0.01, 0.0019, "on test queries")],
+)
+def test_it_must_bring_enough_on_both(validation: float, test: float, refused: str) -> None:
+    found = crossing.worse({"validation": {"difference": validation}, "test": {"difference": test}})
+    assert refused in found and bool(found) == bool(refused)

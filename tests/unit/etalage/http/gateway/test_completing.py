@@ -31,18 +31,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Rec
         yield door, engine
 
 
-@pytest.fixture
-def door(served: tuple[Door, RecordingEngine]) -> Door:
-    return served[0]
-
-
-@pytest.fixture
-def engine(served: tuple[Door, RecordingEngine]) -> RecordingEngine:
-    served[1].calls.clear()
-    served[1].fail = None
-    return served[1]
-
-
 def suggest(door: Door, suggesters: dict[str, Any], url: str = "/products/_search", **more: Any) -> dict[str, Any]:
     answer = door.ask("POST", url, {"suggest": suggesters} | more)
     assert answer.status == 200, answer.body
@@ -166,6 +154,13 @@ def test_several_of_ours_and_several_searches(door: Door) -> None:
     lines = b'{"index": "products"}\n' + line
     answers = door.ask("POST", "/_msearch", lines * 2).json()["responses"]
     assert [texts(one) for one in answers] == [["sofa bed"]] * 2
+
+
+def test_suggesters_are_not_too_many(door: Door) -> None:
+    many = {f"a{number}": {"prefix": "so", "completion": PLAIN} for number in range(21)}
+    assert "at most 20" in told(door.ask("POST", "/products/_search", {"suggest": many}))
+    many.popitem()
+    assert len(suggest(door, many)["suggest"]) == 20
 
 
 def test_other_indexes_and_other_fields_are_the_engines(door: Door, engine: RecordingEngine) -> None:

@@ -31,18 +31,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Rec
         yield door, engine
 
 
-@pytest.fixture
-def door(served: tuple[Door, RecordingEngine]) -> Door:
-    return served[0]
-
-
-@pytest.fixture
-def engine(served: tuple[Door, RecordingEngine]) -> RecordingEngine:
-    served[1].calls.clear()
-    served[1].fail = None
-    return served[1]
-
-
 def ids(answer: Answer) -> list[str]:
     assert answer.status == 200, answer.body
     return [hit["_id"] for hit in answer.json()["hits"]["hits"]]
