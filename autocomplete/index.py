@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from autocomplete import keyboard, mapped
 from autocomplete.forms import SMALL
-from autocomplete.kernels import coding, minima, words
+from autocomplete.kernels import coding, minima, sieves, words
 from autocomplete.kernels.compiled import Bytes, Ids, Real, Scores, Whole
-from autocomplete.kernels.matching import Lists, Texts, exact, show
+from autocomplete.kernels.lists import Lists, Texts
+from autocomplete.kernels.matching import exact, show
 from autocomplete.kernels.nearness import approximate
 from autocomplete.pinyin import aliases
 from autocomplete.querylog import TYPES, Entry
@@ -172,10 +173,14 @@ def _words(ordered: Sequence[bytes]) -> mapped.Arrays:
     lists = doc[new]
     data, blocks = _coded([texts[at] for at in by_text.tolist()])
     tree, levels = _minima(lists[starts[:-1]])
+    sifts = np.empty(len(texts), np.int64)
+    sifted = np.zeros(sieves.places(starts, len(ordered), sifts), np.uint8)
+    sieves.fill(starts, lists, len(ordered), sifts, sifted)
     alike = _alike([texts[at] for at in by_text.tolist()], of_docs, begin)
     return {
         "word_texts": data, "word_blocks": blocks, "firsts": lists[starts[:-1]], "word_tree": tree, "word_levels": levels,
         "starts": starts, "lists": lists, "begins": begin, "words": of_docs, "alike": alike,
+        "sieves": sifted, "sifts": sifts,
     }  # fmt: skip
 
 
@@ -274,7 +279,7 @@ class Index:
                 arrays[name]
                 for name in ("word_texts", "word_blocks", "firsts", "word_tree", "word_levels", "starts", "lists")
             ),
-            *(arrays[name] for name in ("begins", "words", "scores", "categories", "kinds")),
+            *(arrays[name] for name in ("begins", "words", "scores", "categories", "kinds", "sieves", "sifts")),
         )
 
     @classmethod

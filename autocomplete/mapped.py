@@ -17,7 +17,7 @@ import orjson
 from etalage.core.errors import EngineError
 
 MAGIC: Final = b"ETALAGE-COMPLETIONS"
-VERSION: Final = 3
+VERSION: Final = 4
 CHECKED: Final = 32 << 20
 """Bytes up to which all of a file is checked when it is opened; of larger ones the head and the size are."""
 

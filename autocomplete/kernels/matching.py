@@ -5,72 +5,22 @@ A completion that starts with what was typed counts its whole score, another one
 
 from __future__ import annotations
 
-import math
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from autocomplete.kernels.best import offer, pop, push
 from autocomplete.kernels.coding import bound, find, text
-from autocomplete.kernels.compiled import Bytes, Ids, Real, Scores, Whole, compiled, whole
+from autocomplete.kernels.compiled import Bytes, Ids, Real, Whole, compiled, whole
+from autocomplete.kernels.conjunction import together
+from autocomplete.kernels.lists import INNER, WORDS, Lists, Texts, allowed
 from autocomplete.kernels.minima import least
 from autocomplete.kernels.words import split
-
-INNER: Final = 0.3
-WORDS: Final = 16
-"""Words of a prefix that count."""
 
 _BLANK: Final = 32
 
 STEPS: Final = 4096
 """Completions that are looked at, at most, one after the other."""
-
-
-class Texts(NamedTuple):
-    """The sorted texts: front-coded bytes, where blocks begin, the document of each (some have several), and minima of those."""
-
-    data: Bytes
-    blocks: Ids
-    docs: Ids
-    tree: Ids
-    levels: Whole
-
-
-class Lists(NamedTuple):
-    """The words.
-
-    Attributes:
-        data, blocks: the sorted words, front-coded.
-        firsts, tree, levels: the best document of each word, and minima of those.
-        starts, docs: the documents of word w are docs[starts[w]:starts[w + 1]], ascending.
-        begins, words: the words of document d, in order, are words[begins[d]:begins[d + 1]].
-        scores: float32 by document, descending.
-        categories: uint16 by document, 0 for none.
-        kinds: uint8 by document: the type, and flags from 16 on.
-    """
-
-    data: Bytes
-    blocks: Ids
-    firsts: Ids
-    tree: Ids
-    levels: Whole
-    starts: Ids
-    docs: Ids
-    begins: Ids
-    words: Ids
-    scores: Scores
-    categories: npt.NDArray[np.uint16]
-    kinds: npt.NDArray[np.uint8]
-
-
-@compiled
-def allowed(lists: Lists, wanted: Whole, doc: int) -> bool:
-    """Whether a document is among the `wanted`: [categories from, categories to (0: all), types as bits (0: all), flags refused]."""
-    if wanted[1] and not wanted[0] <= lists.categories[doc] < wanted[1]:
-        return False
-    kind = whole(lists.kinds[doc])
-    return (wanted[2] == 0 or (wanted[2] >> (kind & 15)) & 1 == 1) and kind & wanted[3] == 0
 
 
 @compiled
@@ -162,138 +112,6 @@ def containing(
         if here + 1 < lists.starts[word + 1]:
             spans[item, 0], spans[item, 2], spans[item, 3] = r, word, here + 1
             size = push(keys, items, size, lists.scores[lists.docs[here + 1]] * worth[r], item)
-    return found
-
-
-@compiled
-def _held(words: Ids, begin: int, end: int, ids: Whole, ranges: Whole, worth: Real, leading: float) -> float:
-    """What it is worth that a document with words[begin:end] has all of `ids`, and another word of the `ranges` where there are any: 0
-    when it lacks one, `leading` of its worth where they begin it in that order, else `INNER` of it."""
-    taken = 0
-    ordered = True
-    for i in range(len(ids)):
-        at = begin
-        while at < end and (words[at] != ids[i] or (taken >> (at - begin)) & 1):
-            at += 1
-        if at == end:
-            return 0.0
-        taken |= 1 << (at - begin)
-        ordered &= at - begin == i
-    if len(ranges) == 0:
-        return leading if ordered else INNER
-    best = 0.0
-    for at in range(begin, end):
-        word = words[at]
-        for r in range(len(ranges)):
-            if ranges[r, 0] <= word < ranges[r, 1] and (taken >> (at - begin)) & 1 == 0:
-                best = max(best, worth[r] * (leading if ordered and at - begin == len(ids) else INNER))
-    return best
-
-
-@compiled
-def _onward(docs: Ids, at: int, end: int, doc: int) -> int:
-    """The first place in docs[at:end], which ascend, that is not before `doc`; by steps that double (Bentley and Yao 1976)."""
-    step = 1
-    while at + step < end and docs[at + step] < doc:
-        at += step
-        step *= 2
-    high = min(at + step, end)
-    while at < high:
-        middle = (at + high) >> 1
-        if docs[middle] < doc:
-            at = middle + 1
-        else:
-            high = middle
-    return at
-
-
-@compiled
-def _read(
-    lists: Lists,
-    wanted: Whole,
-    word: int,
-    other: int,
-    ids: Whole,
-    ranges: Whole,
-    worth: Real,
-    factor: float,
-    leading: float,
-    docs: Whole,
-    values: Real,
-    found: int,
-) -> int:
-    """Put the best documents of one word's list that hold what `together` asks for among the best `found`; how many there are. Those
-    that are not in the list of the word `other` (-1: none) are passed over: both lists ascend."""
-    top = factor * max(leading, INNER)
-    at, end = whole(0), whole(0)
-    if other >= 0:
-        at, end = whole(lists.starts[other]), whole(lists.starts[other + 1])
-    for place in range(whole(lists.starts[word]), whole(lists.starts[word + 1])):
-        doc = whole(lists.docs[place])
-        if found == len(docs) and lists.scores[doc] * top <= values[found - 1]:
-            break
-        if other >= 0:
-            at = _onward(lists.docs, at, end, doc)
-            if at == end:
-                break
-            if lists.docs[at] != doc:
-                continue
-        share = _held(lists.words, whole(lists.begins[doc]), whole(lists.begins[doc + 1]), ids, ranges, worth, leading)
-        if share > 0 and allowed(lists, wanted, doc):
-            found = offer(docs, values, found, doc, lists.scores[doc] * share * factor)
-    return found
-
-
-@compiled
-def together(
-    lists: Lists,
-    wanted: Whole,
-    ids: Whole,
-    ranges: Whole,
-    worth: Real,
-    factor: float,
-    leading: float,
-    docs: Whole,
-    values: Real,
-    found: int,
-) -> int:
-    """Put the best documents that have all words `ids` and, where there are `ranges`, another word of them, among the best
-    `found`; how many there are. A document counts its score, times `factor`, times the range's `worth` (at most 1), times `leading`
-    where it starts with the words in that order, else times `INNER`.
-
-    One list of documents is read in order of score until nothing better can come: that of the word, or those of the ranges, where
-    the end should be reached first, if words stood in documents independently of each other.
-    """
-    total = float(len(lists.scores))
-    share, others, number = 1.0, 0, 0
-    for r in range(len(ranges)):
-        others += whole(lists.starts[ranges[r, 1]]) - whole(lists.starts[ranges[r, 0]])
-        number += ranges[r, 1] - ranges[r, 0]
-    if len(ranges):
-        share = others / total
-    for i in range(len(ids)):
-        share *= whole(lists.starts[ids[i] + 1] - lists.starts[ids[i]]) / total
-    if share == 0.0:
-        return found
-    wait = len(docs) / share / total
-    driver, least_steps = 0, math.inf
-    for i in range(len(ids)):
-        size = float(whole(lists.starts[ids[i] + 1] - lists.starts[ids[i]]))
-        steps = min(size, size * wait)
-        if steps < least_steps:
-            driver, least_steps = i, steps
-    if len(ranges) and min(float(others), others * wait) + number < least_steps:
-        driver = -1
-    other, shortest = -1, total + 1.0
-    for i in range(len(ids)):
-        size = float(whole(lists.starts[ids[i] + 1] - lists.starts[ids[i]]))
-        if i != driver and size < shortest:
-            other, shortest = ids[i], size
-    if driver >= 0:
-        return _read(lists, wanted, ids[driver], other, ids, ranges, worth, factor, leading, docs, values, found)
-    for r in range(len(ranges)):
-        for word in range(ranges[r, 0], ranges[r, 1]):
-            found = _read(lists, wanted, word, other, ids, ranges, worth, factor, leading, docs, values, found)
     return found
 
 

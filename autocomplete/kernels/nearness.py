@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from autocomplete.kernels.coding import bound
 from autocomplete.kernels.compiled import Bytes, Real, Whole, compiled, whole
-from autocomplete.kernels.matching import WORDS, Lists, containing, together
+from autocomplete.kernels.conjunction import together
+from autocomplete.kernels.lists import WORDS, Lists
+from autocomplete.kernels.matching import containing
 from autocomplete.kernels.words import split
 
 EDIT: Final = 4

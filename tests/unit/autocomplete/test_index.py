@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autocomplete.index import TRAITS, Columns, Index, columns, make
-from autocomplete.kernels.matching import INNER
+from autocomplete.kernels.lists import INNER
 from autocomplete.querylog import BRAND, TYPES, Entry
 from autocomplete.typed import key, prefix_key
 
@@ -164,6 +164,24 @@ def test_many_completions_are_looked_up_alike(k: int) -> None:
         want = plain(entries, prefix, k)
         assert [value for _, value in got] == [value for _, value in want], prefix
         assert set(got[:-1]) <= set(plain(entries, prefix, k + 50)), prefix
+
+
+@pytest.mark.parametrize("k", [1, 10, 300])
+def test_words_of_long_lists_are_looked_up_alike(k: int) -> None:
+    """Lists that have sieves of one bit for every completion ("big"), and of one for some together (the others)."""
+    random = Random(6)
+    colours = [f"{letter}{vowel}" for letter in "rgb" for vowel in "aeiou"]
+    texts = {f"big {random.choice(colours)} {random.choice(colours)} {number}" for number in range(10_000)}
+    texts |= {f"{random.choice(colours)} {number}" for number in range(2_000)}
+    scores = random.sample(range(1, 99_000), len(texts))
+    entries = [Entry(text, float(score)) for text, score in zip(sorted(texts), scores, strict=True)]
+    index = index_of(entries)
+    for prefix in ("big ra ", "ra bo r", "ra bo big", "ge big 99", "bu bu ", "ra re ri ", "ba 7", "big g", "ga 1234"):
+        docs, values = index.exact(prefix_key(prefix), k)
+        got = [(text, round(value, 4)) for text, value in zip(index.shown(docs), values.tolist(), strict=True)]
+        want = plain(entries, prefix, k + 50)
+        assert [value for _, value in got] == [value for _, value in want[:k]], prefix
+        assert set(got[:-1]) <= set(want), prefix
 
 
 TEXT = st.text("abé B", min_size=1, max_size=8).filter(lambda text: bool(key(text)))

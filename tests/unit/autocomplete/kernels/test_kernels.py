@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autocomplete import keyboard
 from autocomplete.index import Columns, Index, _coded, _minima, make
-from autocomplete.kernels import best, coding, minima
+from autocomplete.kernels import best, coding, minima, sieves
 from autocomplete.kernels.compiled import Bytes
 from autocomplete.kernels.nearness import EDIT, SWAP, TWICE, near, tolerance
 from autocomplete.kernels.words import split
@@ -121,6 +121,26 @@ def test_a_heap_gives_the_greatest_first(given_keys: list[float]) -> None:
 
 
 # nearness
+def passes(bits: Bytes, begin: int, shift: int, doc: int) -> bool:
+    places = (doc >> shift, sieves.second(doc, doc >> shift) if shift else doc)
+    return all((bits[begin + (place >> 3)] >> (place & 7)) & 1 for place in places)
+
+
+@pytest.mark.parametrize(("total", "size", "shift"), [(700, 600, 0), (9000, 600, 0), (50_000, 600, 3), (50_000, 4000, 0)])
+def test_a_sieve_holds_its_list_and_little_else(total: int, size: int, shift: int) -> None:
+    generator = np.random.default_rng(size)
+    short = np.arange(sieves.LEAST - 1)
+    lists = [np.sort(generator.choice(total, size, replace=False)), short, np.sort(generator.choice(total, size, replace=False))]
+    starts = np.cumsum([0, *map(len, lists)]).astype(np.uint32)
+    begins = np.empty(3, np.int64)
+    bits = np.zeros(sieves.places(starts, total, begins), np.uint8)
+    sieves.fill(starts, np.concatenate(lists).astype(np.uint32), total, begins, bits)
+    assert sieves.blur(total, size) == shift and begins[1] == -1 and len(bits) <= 2 * (sieves.SPARSE * size // 8 + 64)
+    for begin, docs in ((int(begins[0]), set(lists[0].tolist())), (int(begins[2]), set(lists[2].tolist()))):
+        found = {doc for doc in range(total) if passes(bits, begin, shift, doc)}
+        assert docs <= found and len(found - docs) <= (0.06 if shift else 0) * total
+
+
 def distance(q: bytes, word: bytes, prefix: bool) -> int:
     """Weighted optimal string alignment, row by row, with the whole table."""
     table = [[0] * (len(q) + 1) for _ in range(len(word) + 1)]

@@ -1,0 +1,221 @@
+"""The best completions that have several words together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from autocomplete.kernels.best import offer
+from autocomplete.kernels.compiled import Ids, Real, Scores, Whole, compiled, whole
+from autocomplete.kernels.lists import INNER, Lists, allowed
+from autocomplete.kernels.sieves import blur, second
+
+_SIFTED: Final = 0.1
+"""What it takes to pass over a completion by a sieve, where one takes it to read a completion's words; measured, as `_OPENED` is."""
+
+_OPENED: Final = 0.3
+"""What it takes to begin with a list."""
+
+_AHEAD: Final = 16
+"""Completions whose words are fetched before the first of them is looked at."""
+
+
+@compiled
+def _held(words: Ids, begin: int, end: int, ids: Whole, ranges: Whole, worth: Real, leading: float) -> float:
+    """What it is worth that a document with words[begin:end] has all of `ids`, and another word of the `ranges` where there are any: 0
+    when it lacks one, `leading` of its worth where they begin it in that order, else `INNER` of it."""
+    taken = 0
+    ordered = True
+    for i in range(len(ids)):
+        at = begin
+        while at < end and (words[at] != ids[i] or (taken >> (at - begin)) & 1):
+            at += 1
+        if at == end:
+            return 0.0
+        taken |= 1 << (at - begin)
+        ordered &= at - begin == i
+    if len(ranges) == 0:
+        return leading if ordered else INNER
+    best = 0.0
+    for at in range(begin, end):
+        word = words[at]
+        for r in range(len(ranges)):
+            if ranges[r, 0] <= word < ranges[r, 1] and (taken >> (at - begin)) & 1 == 0:
+                best = max(best, worth[r] * (leading if ordered and at - begin == len(ids) else INNER))
+    return best
+
+
+@compiled
+def _onward(docs: Ids, at: int, end: int, doc: int) -> int:
+    """The first place in docs[at:end], which ascend, that is not before `doc`; by steps that double (Bentley and Yao 1976)."""
+    step = 1
+    while at + step < end and docs[at + step] < doc:
+        at += step
+        step *= 2
+    high = min(at + step, end)
+    while at < high:
+        middle = (at + high) >> 1
+        if docs[middle] < doc:
+            at = middle + 1
+        else:
+            high = middle
+    return at
+
+
+@compiled
+def _read(
+    lists: Lists,
+    wanted: Whole,
+    word: int,
+    ids: Whole,
+    others: Whole,
+    sieves: Whole,
+    ranges: Whole,
+    worth: Real,
+    factor: float,
+    leading: float,
+    docs: Whole,
+    values: Real,
+    found: int,
+) -> int:
+    """Put the best documents of one word's list that hold what `together` asks for among the best `found`; how many there are. Those
+    that are not in the lists of the words `others` (shortest first) are passed over: by their `sieves`, and, where the shortest is too
+    short to have one, by itself, which ascends as the list that is read does."""
+    at, end, limit = whole(0), whole(0), _limit(lists.scores, factor * max(leading, INNER), values, found)
+    if len(others) and lists.sifts[others[0]] < 0:
+        at, end = whole(lists.starts[others[0]]), whole(lists.starts[others[0] + 1])
+    gallop = at < end
+    fetched, fronts = np.empty(_AHEAD, np.int64), np.empty((_AHEAD, 2), np.int64)
+    place, stop = whole(lists.starts[word]), whole(lists.starts[word + 1])
+    while place < stop:
+        some = 0
+        while place < stop and some < _AHEAD:
+            doc = whole(lists.docs[place])
+            place += 1
+            if doc >= limit:
+                stop = place
+                break
+            held = True
+            for i in range(len(sieves)):
+                bit = doc >> sieves[i, 1]
+                if (lists.sieves[sieves[i, 0] + (bit >> 3)] >> (bit & 7)) & 1 == 0:
+                    held = False
+                    break
+                if sieves[i, 1]:
+                    bit = second(doc, bit)
+                    if (lists.sieves[sieves[i, 0] + (bit >> 3)] >> (bit & 7)) & 1 == 0:
+                        held = False
+                        break
+            if held and gallop:
+                at = _onward(lists.docs, at, end, doc)
+                if at == end:
+                    stop = place
+                    break
+                held = lists.docs[at] == doc
+            if held:
+                fetched[some] = doc
+                some += 1
+        # Both reads of all of them at once: memory is waited for twice, not for each.
+        for i in range(some):
+            fronts[i, 0] = lists.begins[fetched[i]]
+        for i in range(some):
+            fronts[i, 1] = lists.words[fronts[i, 0]]
+        for i in range(some):
+            doc = fetched[i]
+            share = _held(lists.words, fronts[i, 0], whole(lists.begins[doc + 1]), ids, ranges, worth, leading)
+            if share > 0 and allowed(lists, wanted, doc):
+                found = offer(docs, values, found, doc, lists.scores[doc] * share * factor)
+                limit = _limit(lists.scores, factor * max(leading, INNER), values, found)
+    return found
+
+
+@compiled
+def _limit(scores: Scores, top: float, values: Real, found: int) -> int:
+    """The first document that cannot be among the best any more, when each counts at most `top` of its score."""
+    low, high = 0, len(scores)
+    if found < len(values):
+        return high
+    while low < high:
+        middle = (low + high) >> 1
+        if scores[middle] * top <= values[found - 1]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@compiled
+def _sieves(lists: Lists, words: Whole) -> Whole:
+    """Where the sieve of each word that has one begins, and how many documents one bit stands for, as a power of two: [n, 2]."""
+    found, sieves = 0, np.empty((len(words), 2), np.int64)
+    for word in words:
+        if lists.sifts[word] >= 0:
+            sieves[found, 0] = lists.sifts[word]
+            sieves[found, 1] = blur(len(lists.scores), whole(lists.starts[word + 1]) - whole(lists.starts[word]))
+            found += 1
+    return sieves[:found]
+
+
+@compiled
+def _order(lists: Lists, ids: Whole) -> Whole:
+    """The words, that of the shortest list first."""
+    found = ids.copy()
+    for i in range(1, len(found)):
+        at, word = i, found[i]
+        size = lists.starts[word + 1] - lists.starts[word]
+        while at > 0 and lists.starts[found[at - 1] + 1] - lists.starts[found[at - 1]] > size:
+            found[at] = found[at - 1]
+            at -= 1
+        found[at] = word
+    return found
+
+
+@compiled
+def together(
+    lists: Lists,
+    wanted: Whole,
+    ids: Whole,
+    ranges: Whole,
+    worth: Real,
+    factor: float,
+    leading: float,
+    docs: Whole,
+    values: Real,
+    found: int,
+) -> int:
+    """Put the best documents that have all words `ids` and, where there are `ranges`, another word of them, among the best
+    `found`; how many there are. A document counts its score, times `factor`, times the range's `worth` (at most 1), times `leading`
+    where it starts with the words in that order, else times `INNER`.
+
+    Lists are read in order of score until nothing better can come: that of the rarest word, or those of the ranges, whatever should
+    take less, if words stood in documents independently of each other.
+    """
+    total = float(len(lists.scores))
+    share, others, number = 1.0, 0, 0
+    for r in range(len(ranges)):
+        others += whole(lists.starts[ranges[r, 1]]) - whole(lists.starts[ranges[r, 0]])
+        number += ranges[r, 1] - ranges[r, 0]
+    if len(ranges):
+        share = others / total
+    for i in range(len(ids)):
+        share *= whole(lists.starts[ids[i] + 1] - lists.starts[ids[i]]) / total
+    if share == 0.0:
+        return found
+    wait = len(docs) / share / total
+    rising = _order(lists, ids)
+    if len(ranges):
+        rarest = float(whole(lists.starts[rising[0] + 1] - lists.starts[rising[0]]))
+        # With no other word, the words of each document are read, whose places in memory are far apart.
+        reading = min(rarest, rarest * wait) * (_SIFTED if len(ids) > 1 else 1.0)
+        if min(float(others), others * wait) * _SIFTED + number * _OPENED < reading:
+            sieves = _sieves(lists, rising)
+            for r in range(len(ranges)):
+                for word in range(ranges[r, 0], ranges[r, 1]):
+                    found = _read(
+                        lists, wanted, word, ids, rising, sieves, ranges, worth, factor, leading, docs, values, found
+                    )
+            return found
+    longer = rising[1:]
+    sieves = _sieves(lists, longer)
+    return _read(lists, wanted, rising[0], ids, longer, sieves, ranges, worth, factor, leading, docs, values, found)
