@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -21,10 +21,34 @@ _AHEAD: Final = 16
 """Completions whose words are fetched before the first of them is looked at."""
 
 
+class Sought(NamedTuple):
+    """What `together` looks for, and with what.
+
+    Attributes:
+        ids, ranges, worth, factor, leading: as given.
+        others: the words whose lists are not read, that of the shortest list first.
+        sieves: where the sieve of each of them that has one begins, and how many documents one bit stands for, as a power of two: [n, 2].
+        limit: [1], the first document that cannot be among the best any more.
+        fetched, fronts: room for what is fetched at once.
+    """
+
+    ids: Whole
+    ranges: Whole
+    worth: Real
+    factor: float
+    leading: float
+    others: Whole
+    sieves: Whole
+    limit: Whole
+    fetched: Whole
+    fronts: Whole
+
+
 @compiled
-def _held(words: Ids, begin: int, end: int, ids: Whole, ranges: Whole, worth: Real, leading: float) -> float:
+def _held(words: Ids, begin: int, end: int, sought: Sought) -> float:
     """What it is worth that a document with words[begin:end] has all of `ids`, and another word of the `ranges` where there are any: 0
     when it lacks one, `leading` of its worth where they begin it in that order, else `INNER` of it."""
+    ids, ranges, worth, leading = sought.ids, sought.ranges, sought.worth, sought.leading
     taken = 0
     ordered = True
     for i in range(len(ids)):
@@ -64,49 +88,34 @@ def _onward(docs: Ids, at: int, end: int, doc: int) -> int:
 
 
 @compiled
-def _read(
-    lists: Lists,
-    wanted: Whole,
-    word: int,
-    ids: Whole,
-    others: Whole,
-    sieves: Whole,
-    ranges: Whole,
-    worth: Real,
-    factor: float,
-    leading: float,
-    docs: Whole,
-    values: Real,
-    found: int,
-) -> int:
-    """Put the best documents of one word's list that hold what `together` asks for among the best `found`; how many there are. Those
-    that are not in the lists of the words `others` (shortest first) are passed over: by their `sieves`, and, where the shortest is too
-    short to have one, by itself, which ascends as the list that is read does."""
-    at, end, limit = whole(0), whole(0), _limit(lists.scores, factor * max(leading, INNER), values, found)
-    if len(others) and lists.sifts[others[0]] < 0:
-        at, end = whole(lists.starts[others[0]]), whole(lists.starts[others[0] + 1])
+def _read(lists: Lists, wanted: Whole, word: int, sought: Sought, docs: Whole, values: Real, found: int) -> int:
+    """Put the best documents of one word's list that hold what is sought among the best `found`; how many there are. Those that are not
+    in the lists of the `others` are passed over: by their sieves, and, where the shortest is too short to have one, by itself, which
+    ascends as the list that is read does."""
+    at, end = whole(0), whole(0)
+    if len(sought.others) and lists.sifts[sought.others[0]] < 0:
+        at, end = whole(lists.starts[sought.others[0]]), whole(lists.starts[sought.others[0] + 1])
     gallop = at < end
-    fetched, fronts = np.empty(_AHEAD, np.int64), np.empty((_AHEAD, 2), np.int64)
+    fetched, fronts = sought.fetched, sought.fronts
     place, stop = whole(lists.starts[word]), whole(lists.starts[word + 1])
     while place < stop:
         some = 0
         while place < stop and some < _AHEAD:
             doc = whole(lists.docs[place])
             place += 1
-            if doc >= limit:
+            if doc >= sought.limit[0]:
                 stop = place
                 break
             held = True
-            for i in range(len(sieves)):
-                bit = doc >> sieves[i, 1]
-                if (lists.sieves[sieves[i, 0] + (bit >> 3)] >> (bit & 7)) & 1 == 0:
-                    held = False
-                    break
-                if sieves[i, 1]:
+            for i in range(len(sought.sieves)):
+                begin, shift = sought.sieves[i, 0], sought.sieves[i, 1]
+                bit = doc >> shift
+                held = (lists.sieves[begin + (bit >> 3)] >> (bit & 7)) & 1 == 1
+                if held and shift:
                     bit = second(doc, bit)
-                    if (lists.sieves[sieves[i, 0] + (bit >> 3)] >> (bit & 7)) & 1 == 0:
-                        held = False
-                        break
+                    held = (lists.sieves[begin + (bit >> 3)] >> (bit & 7)) & 1 == 1
+                if not held:
+                    break
             if held and gallop:
                 at = _onward(lists.docs, at, end, doc)
                 if at == end:
@@ -123,10 +132,10 @@ def _read(
             fronts[i, 1] = lists.words[fronts[i, 0]]
         for i in range(some):
             doc = fetched[i]
-            share = _held(lists.words, fronts[i, 0], whole(lists.begins[doc + 1]), ids, ranges, worth, leading)
+            share = _held(lists.words, fronts[i, 0], whole(lists.begins[doc + 1]), sought)
             if share > 0 and allowed(lists, wanted, doc):
-                found = offer(docs, values, found, doc, lists.scores[doc] * share * factor)
-                limit = _limit(lists.scores, factor * max(leading, INNER), values, found)
+                found = offer(docs, values, found, doc, lists.scores[doc] * share * sought.factor)
+                sought.limit[0] = _limit(lists.scores, sought.factor * max(sought.leading, INNER), values, found)
     return found
 
 
@@ -147,7 +156,7 @@ def _limit(scores: Scores, top: float, values: Real, found: int) -> int:
 
 @compiled
 def _sieves(lists: Lists, words: Whole) -> Whole:
-    """Where the sieve of each word that has one begins, and how many documents one bit stands for, as a power of two: [n, 2]."""
+    """The sieves of those words that have one, as `Sought` has them."""
     found, sieves = 0, np.empty((len(words), 2), np.int64)
     for word in words:
         if lists.sifts[word] >= 0:
@@ -204,18 +213,20 @@ def together(
         return found
     wait = len(docs) / share / total
     rising = _order(lists, ids)
+    first = 1
     if len(ranges):
         rarest = float(whole(lists.starts[rising[0] + 1] - lists.starts[rising[0]]))
         # With no other word, the words of each document are read, whose places in memory are far apart.
         reading = min(rarest, rarest * wait) * (_SIFTED if len(ids) > 1 else 1.0)
         if min(float(others), others * wait) * _SIFTED + number * _OPENED < reading:
-            sieves = _sieves(lists, rising)
-            for r in range(len(ranges)):
-                for word in range(ranges[r, 0], ranges[r, 1]):
-                    found = _read(
-                        lists, wanted, word, ids, rising, sieves, ranges, worth, factor, leading, docs, values, found
-                    )
-            return found
-    longer = rising[1:]
-    sieves = _sieves(lists, longer)
-    return _read(lists, wanted, rising[0], ids, longer, sieves, ranges, worth, factor, leading, docs, values, found)
+            first = 0
+    limit = np.full(1, _limit(lists.scores, factor * max(leading, INNER), values, found), np.int64)
+    fetched, fronts = np.empty(_AHEAD, np.int64), np.empty((_AHEAD, 2), np.int64)
+    sieves = _sieves(lists, rising[first:])
+    sought = Sought(ids, ranges, worth, factor, leading, rising[first:], sieves, limit, fetched, fronts)
+    if first:
+        return _read(lists, wanted, rising[0], sought, docs, values, found)
+    for r in range(len(ranges)):
+        for word in range(ranges[r, 0], ranges[r, 1]):
+            found = _read(lists, wanted, word, sought, docs, values, found)
+    return found
