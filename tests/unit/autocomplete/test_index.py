@@ -132,10 +132,11 @@ def test_what_is_known_of_completions_stays_with_them() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 10, 100])
-def test_many_completions_are_looked_up_alike(k: int) -> None:
+@pytest.mark.parametrize("count", [300, 3000])
+def test_many_completions_are_looked_up_alike(k: int, count: int) -> None:
     random = Random(5)
     vocabulary = ["red", "rug", "rack", "lamp", "reed", "é", "r", "la"]
-    texts = {" ".join(random.choices(vocabulary, k=random.randint(1, 4))) + f" {number % 97}" for number in range(3000)}
+    texts = {" ".join(random.choices(vocabulary, k=random.randint(1, 4))) + f" {number % 97}" for number in range(count)}
     entries = [
         Entry(text, float(score))
         for text, score in zip(sorted(texts), random.sample(range(1, 9000), len(texts)), strict=True)
@@ -155,6 +156,9 @@ def test_many_completions_are_looked_up_alike(k: int) -> None:
         "z",
         "red rug lamp",
         "rug red 9",
+        "5 rug red ",
+        "rack lamp rug ",
+        "rack rug l",
         "lamp la",
         "la lamp ",
         "r r r",
@@ -170,7 +174,7 @@ def test_many_completions_are_looked_up_alike(k: int) -> None:
 def test_words_of_long_lists_are_looked_up_alike(k: int) -> None:
     """Lists that have sieves of one bit for every completion ("big"), and of one for some together (the others)."""
     random = Random(6)
-    colours = [f"{letter}{vowel}" for letter in "rgb" for vowel in "aeiou"]
+    colours = [f"{letter}{vowel}" for letter in "rgbmpst" for vowel in "aeiou"]
     texts = {f"big {random.choice(colours)} {random.choice(colours)} {number}" for number in range(10_000)}
     texts |= {f"{random.choice(colours)} {number}" for number in range(2_000)}
     scores = random.sample(range(1, 99_000), len(texts))
