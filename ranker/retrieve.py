@@ -10,7 +10,7 @@ import numpy as np
 
 from etalage.core.encoders import Encoder
 from etalage.core.errors import FingerprintMismatch
-from etalage.core.records import Floats, cosine
+from etalage.core.records import Floats, rounded_cosine
 from opensearch.engine import Candidates, IndexSpec, Lists, Request, SearchEngine, Shop
 from ranker import collapse, fuse
 from ranker.behaviour.associations import NOTHING, Watched
@@ -107,9 +107,9 @@ def candidates(
     else:
         answered = collapse.candidates(engine, index, request)
     none = np.zeros(len(answered.ids), np.float32)
-    cosines = none if request.vector is None else cosine(request.vector, answered.vectors)
+    cosines = none if request.vector is None else rounded_cosine(request.vector, answered.vectors)
     seen = None if sight is None or words is None else sight.seen(answered.spec, words)
-    looks = none if seen is None else cosine(seen, answered.pictures)
+    looks = none if seen is None else rounded_cosine(seen, answered.pictures)
     return fuse_candidates(query, answered, cosines, looks, known.of(answered.ids))
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from ranker.features.bits import Bits
 from ranker.retrieve import Retrieved
 
 Flags = npt.NDArray[np.bool_]
+Reals = TypeVar("Reals", npt.NDArray[np.float32], npt.NDArray[np.float64])
 
 CLIP: Final = 3.0
 """Bound of standardized values."""
@@ -59,13 +60,13 @@ class Context:
         self.size = len(retrieved.candidates.ids)
 
     @cached_property
-    def vectors(self) -> Floats:
-        """The text vectors, float32 [n, dim]; zero rows where there is none."""
-        return self.found.vectors.astype(np.float32)
+    def vectors(self) -> npt.NDArray[np.float64]:
+        """The text vectors, float64 [n, dim]; zero rows where there is none."""
+        return self.found.vectors.astype(np.float64)
 
     @cached_property
-    def lengths(self) -> Floats:
-        """Lengths of `vectors`, float32 [n]."""
+    def lengths(self) -> npt.NDArray[np.float64]:
+        """Lengths of `vectors`, float64 [n]."""
         return np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))
 
     @cached_property
@@ -73,10 +74,11 @@ class Context:
         """Who has a text vector: bool [n]."""
         return self.lengths > 0
 
-    def cosine(self, query: Floats) -> Floats:
-        """Cosine of a vector [dim] with the text vectors, as `records.cosine` computes it: float32 [n], 0 without one."""
-        norms = self.lengths * max(float(np.linalg.norm(query)), 1e-12)
-        return np.divide(self.vectors @ query, norms, out=np.zeros(self.size, np.float32), where=norms > 0)
+    def cosine(self, query: npt.NDArray[np.floating[Any]]) -> Floats:
+        """Cosine of a vector [dim] with the text vectors, as `records.rounded_cosine` computes it: float32 [n], 0 without one."""
+        wide = query.astype(np.float64)
+        norms = self.lengths * max(float(np.linalg.norm(wide)), 1e-12)
+        return np.divide(self.vectors @ wide, norms, out=np.zeros(self.size), where=norms > 0).astype(np.float32)
 
     @cached_property
     def best(self) -> npt.NDArray[np.int64]:
@@ -189,8 +191,8 @@ class Context:
         return fuse.ranks(self.cosines, self.vectored)
 
     @cached_property
-    def _directions(self) -> Floats:
-        """Unit vectors of the best candidates, float32 [`MANY` at most, dim]; zero rows where there is none."""
+    def _directions(self) -> npt.NDArray[np.float64]:
+        """Unit vectors of the best candidates, float64 [`MANY` at most, dim]; zero rows where there is none."""
         return normalized(self.vectors[self.best[:MANY]])
 
     @cached_property
@@ -204,7 +206,7 @@ class Context:
         return bits.filled(self.tokens)
 
 
-def normalized(rows: Floats) -> Floats:
+def normalized(rows: Reals) -> Reals:
     """Rows [m, dim] divided by their lengths; a zero row stays one."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etalage.core import records
-from etalage.core.records import RECORD, cosine, days, model_numbers, record_of, to_int8
+from etalage.core.records import RECORD, cosine, days, model_numbers, record_of, rounded_cosine, to_int8
 from etalage.core.text import MODEL, NONE, NUMBER, token_id
 
 NUMBERS = ("price", "list_price", "stock", "rating", "reviews", "popularity", "click_rate", "purchase_rate")
@@ -129,6 +129,16 @@ def test_int8_by_hand() -> None:
     assert found.dtype == np.int8
     assert found.tolist() == [[95, -127], [0, 127], [0, 0], [-127, 64]]
     assert to_int8(np.array([1.0, 0.5], np.float32)).tolist() == [127, 64]
+
+
+def test_equal_vectors_have_equal_cosines_wherever_they_stand() -> None:
+    rows = np.random.default_rng(4).integers(-127, 128, (40, 384)).astype(np.int8)
+    query = np.random.default_rng(5).normal(size=384).astype(np.float32)
+    found = rounded_cosine(query, np.concatenate([rows, rows[::-1], rows[:7]]))
+    assert found.dtype == np.float32 and found[:40].tolist() == found[40:80][::-1].tolist()
+    assert found[80:].tolist() == found[:7].tolist()
+    np.testing.assert_allclose(found[:40], cosine(query, rows), atol=1e-6)
+    assert rounded_cosine(query, np.zeros((2, 384), np.int8)).tolist() == [0, 0]
 
 
 def test_cosine_by_hand() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from etalage.core import artifact
@@ -26,6 +27,17 @@ def test_scores_are_those_of_the_model(linear: Linear) -> None:
     scores = ranker.score(matrix)
     assert scores.tolist() == [1.0, 1.75, -1.0]
     assert scores.dtype == np.float32
+
+
+def test_the_runtime_keeps_to_what_the_model_says() -> None:
+    """Without optimizations the int8 weights are widened, and products are of float32."""
+    loaded = artifact.load(STARTER)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    plain = onnxruntime.InferenceSession(loaded.model, options, providers=["CPUExecutionProvider"])
+    matrix = np.random.default_rng(3).random((50, len(NAMES)), np.float32)
+    expected = plain.run(None, {"features": matrix})[0].reshape(-1)
+    np.testing.assert_allclose(Ranker(loaded).score(matrix), expected, atol=1e-4)
 
 
 def test_no_candidates_give_no_scores(linear: Linear) -> None:
