@@ -21,7 +21,7 @@ from opensearch.node import java
 
 VERSION: Final = "3.6.0"
 _PLUGIN_VERSION: Final = f"{VERSION}.0"
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
 """Raised when the layout of the assembled folder changes."""
 
 _ROOTS_CACHE: Final = Path("/var/cache/etalage")
@@ -57,6 +57,12 @@ _MODULES: Final[Mapping[str, tuple[str, str]]] = {
 
 _EXTENDS: Final = {"analysis-common": "lang-painless"}
 _PLUGINS: Final = ("opensearch-knn", "neural-search")
+_POLICY: Final = """grant {
+  permission java.net.SocketPermission "*", "accept,connect,listen,resolve";
+};
+"""
+"""What the distribution lets the module of sockets do, and its artifact does not bring: without it, nodes do not reach each other."""
+
 _LOGGING: Final = """status = error
 appender.console.type = Console
 appender.console.name = console
@@ -245,6 +251,8 @@ def _lay_out(fetched: Path, home: Path) -> None:
             if jar.name not in held:
                 shutil.copy2(jar, module)
         (module / "plugin-descriptor.properties").write_text(descriptor(name, plugin), encoding="utf-8")
+        if name == "transport-netty4":
+            (module / "plugin-security.policy").write_text(_POLICY, encoding="utf-8")
     for archive in (fetched / "plugins" / "jars").glob("*.zip"):
         name = next(one for one in _PLUGINS if archive.name.startswith(one))
         with zipfile.ZipFile(archive) as file:
