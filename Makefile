@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BASE ?= python3
 
-.PHONY: demo test check bench fuzz kill soak node starter tower install parts clean
+.PHONY: demo test check bench fuzz kill soak node plugin starter tower install parts clean
 
 demo: install  ## Make a sample shop, index it, train, complete, measure
 	$(VENV)/bin/etalage demo
@@ -28,8 +28,14 @@ kill: install parts  ## Kill index command, worker, Redis and node N times (1,00
 soak: install  ## Complete prefixes at 70 % of peak for N minutes (30) while the completions are swapped every minute
 	ETALAGE_SOAK=$(or $(N),30) $(PYTHON) -m pytest tests/integration/test_suggest_soak.py -q -s
 
-node: install  ## Assemble and start a local OpenSearch node
-	$(VENV)/bin/etalage node start
+node: install $(if $(PLUGIN),plugin)  ## Assemble and start a local OpenSearch node; PLUGIN=1 with the ranking plugin
+	$(VENV)/bin/etalage node start $(if $(PLUGIN),--plugin "$$(ls -t opensearch/plugin/target/etalage-ranking-*.zip | head -1)")
+
+plugin: install  ## Build the node's ranking plugin and hold it to what Python computes (needs Maven and a JDK 21)
+	mkdir -p build/golden
+	$(PYTHON) -m etalage.demo.golden build/golden/requests.jsonl.gz
+	$(PYTHON) -m etalage.demo.golden_text build/golden/texts.jsonl
+	$(VENV)/bin/etalage plugin build --golden build/golden/requests.jsonl.gz --golden-text build/golden/texts.jsonl
 
 starter: install  ## Train the packaged starter ranker anew
 	$(PYTHON) -m etalage.demo.starter
@@ -56,4 +62,4 @@ debian = { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
   echo "not installed: $(1); tests that need it will say so"
 
 clean:
-	rm -rf $(VENV) build .etalage
+	rm -rf $(VENV) build .etalage opensearch/plugin/target

@@ -9,7 +9,7 @@ import warnings
 import orjson
 import typer
 
-from etalage.cli import catalog, jobs, keys, operate, quality, query, rules, training
+from etalage.cli import catalog, jobs, keys, operate, plugin, quality, query, rules, training
 from etalage.core.errors import EtalageError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (catalog, jobs, query, rules, quality, training, operate, keys):
+for module in (catalog, jobs, query, rules, quality, training, operate, plugin, keys):
     module.add_to(app)
 
 

@@ -83,13 +83,18 @@ def beat(home: Home = None, json: Json = False) -> None:
 
 
 def node_start(
-    heap: Annotated[str, typer.Option("--heap", help="Java heap.")] = "1g", home: Home = None, json: Json = False
+    heap: Annotated[str, typer.Option("--heap", help="Java heap.")] = "1g",
+    plugin: Annotated[
+        Path | None, typer.Option("--plugin", help="Zip of the ranking plugin, which the node then has.")
+    ] = None,
+    home: Home = None,
+    json: Json = False,
 ) -> None:
     """Assemble (once) and start a local OpenSearch node with k-NN and neural-search."""
     from opensearch import node
 
     settings = settings_of(home)
-    started = node.start(settings.home / "node", heap=heap)
+    started = node.start(settings.home / "node", heap=heap, with_plugin=plugin)
     document = {"id": started.id, "url": started.url, "pid": started.pid, "folder": str(started.folder)}
     if json:
         print_json(document)

@@ -26,10 +26,14 @@ from etalage.cli.options import (
 )
 from etalage.cli.studies import show_studies, study, told
 from etalage.core.errors import ModelError
+from etalage.core.settings import Settings
 from ranker.training import alignment, judgments
 from ranker.training.report import train as train_ranker
-from workers import parts, training
+from workers import parts, plugin, training
 
+Push = Annotated[
+    bool, typer.Option("--push", help="Push what is then in use to the node's plugin, as the index's name.")
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from where an interrupted training was.")]
 Weights = Annotated[
     Path | None, typer.Option("--weights", help="Folder of the encoder's torch weights, if it was exported from one.")
@@ -53,6 +57,24 @@ def _group() -> None:
     """Train models."""
 
 
+def _pushing(settings: Settings, push: bool) -> Settings:
+    """`settings`, where what is trained can be pushed if it is to be. Raises ConfigError, before anything is trained."""
+    if push:
+        plugin.needs_node(settings)
+    return settings
+
+
+def _pushed(settings: Settings, push: bool) -> dict[str, Any]:
+    """What the node says of what was pushed, as a part of the report."""
+    return {"pushed": plugin.push(settings, settings.index)} if push else {}
+
+
+def _show_pushed(report: Mapping[str, Any]) -> None:
+    if "pushed" in report:
+        told = report["pushed"]
+        out.print(f"the node ranks {told['name']} with {told['current']['title']} now (change {told['version']})")
+
+
 def ranker(
     qrels: Qrels,
     queries: Queries = None,
@@ -67,6 +89,7 @@ def ranker(
         bool, typer.Option("--ablate", help="Only measure: what is missed without each family of features.")
     ] = False,
     compare: Annotated[bool, typer.Option("--compare", help="Only measure: all ways to fit, and LightGBM.")] = False,
+    push: Push = False,
     index: Index = None,
     home: Home = None,
     json: Json = False,
@@ -76,9 +99,9 @@ def ranker(
     With --folds, --ablate or --compare models are trained and measured, and none is kept.
     """
     studied = folds is not None or ablate or compare
-    if force and studied:
-        raise typer.BadParameter("--force goes with training alone: --folds, --ablate and --compare keep nothing")
-    settings = settings_of(home, index)
+    if (force or push) and studied:
+        raise typer.BadParameter("--force and --push go with training alone: --folds, --ablate and --compare keep nothing")
+    settings = _pushing(settings_of(home, index), push)
     judged = judgments.read(qrels, queries)
 
     def progress(items: Iterable[str]) -> Iterable[str]:
@@ -97,7 +120,7 @@ def ranker(
         plan = parts.plan_of(settings, judged, qrels.name, minutes=minutes, seed=seed, force=force, before=before)
         encoder = parts.encoder_of(settings)
         report = train_ranker(engine, settings.index, encoder, judged, settings.home / "rankers", plan, progress)
-    answer(report, json, show_training)
+    answer(report | _pushed(settings, push), json, show_training)
 
 
 def show_training(report: Mapping[str, Any]) -> None:
@@ -119,6 +142,7 @@ def show_training(report: Mapping[str, Any]) -> None:
     out.print(compression)
     kept = "is in use now" if report["saved"] else "is worse than the one in use, which stays (--force replaces it)"
     out.print(f"{report['ranker']} {kept}")
+    _show_pushed(report)
     moved = report.get("adapter")
     if moved is not None:
         note = f", {moved['seen']} of them without: it was trained on these" if moved["seen"] else ""
@@ -131,18 +155,19 @@ def adapter(
     minutes: Minutes = 5.0,
     seed: Seed = 0,
     force: Annotated[bool, typer.Option("--force", help="Keep the adapter even if it is no better.")] = False,
+    push: Push = False,
     index: Index = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Learn from judged queries how to move query vectors, and use it if vectors find more. Nothing is indexed again."""
-    settings = settings_of(home, index)
+    settings = _pushing(settings_of(home, index), push)
     judged = judgments.read(qrels, queries)
     with engine_for(settings) as engine, err.status("training an adapter") as status:
         report = training.train_adapter(
             settings, engine, judged, qrels.name, minutes=minutes, seed=seed, force=force, tell=status.update
         )
-    answer(report, json, show_adapter)
+    answer(report | _pushed(settings, push), json, show_adapter)
 
 
 def show_adapter(report: Mapping[str, Any]) -> None:
@@ -161,6 +186,7 @@ def show_adapter(report: Mapping[str, Any]) -> None:
         out.print(f"{report['adapter']} is in use now")
     else:
         out.print(f"{report['adapter']} was not kept: {report['refused']} (--force keeps it)")
+    _show_pushed(report)
 
 
 def _show_vectors(report: Mapping[str, Any]) -> None:
@@ -275,18 +301,19 @@ def everything(
     queries: Queries = None,
     minutes: Minutes = 10.0,
     seed: Seed = 0,
+    push: Push = False,
     index: Index = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Train the adapter, then the ranker: a third of the minutes at most, and what is left. Each is kept only if it is better."""
-    settings = settings_of(home, index)
+    settings = _pushing(settings_of(home, index), push)
     judged = judgments.read(qrels, queries)
     with engine_for(settings) as engine, err.status("training") as status:
         report = training.train_all(
             settings, engine, judged, qrels.name, minutes=minutes, seed=seed, tell=status.update
         )
-    answer(report, json, show_stages)
+    answer(report | _pushed(settings, push), json, show_stages)
 
 
 def show_stages(report: Mapping[str, Any]) -> None:
@@ -297,6 +324,7 @@ def show_stages(report: Mapping[str, Any]) -> None:
             show(report["stages"][stage])
     for one in report["left_out"]:
         out.print(f"left out: {one['stage']}: {one['why']}\n  {one['run']}")
+    _show_pushed(report)
     out.print(f"{report['seconds']} s in all")
 
 

@@ -96,6 +96,7 @@ class Client:
         params: Mapping[str, Any] | None = None,
         long: bool = False,
         lines: bool = False,
+        kind: str | None = None,
         timeout: float | None = None,
     ) -> Any:
         """Send a request and return the parsed answer (`bool` for HEAD).
@@ -104,6 +105,7 @@ class Client:
             path: the parts of the path, quoted here.
             long: allow the minutes that a refresh or a deletion may take.
             lines: the body is newline-delimited JSON.
+            kind: the type of a body that is bytes of something else.
             timeout: seconds for all attempts together; the setting's, each, when None.
 
         Raises:
@@ -112,7 +114,8 @@ class Client:
             EngineUnavailable: not reached, or overloaded, `ATTEMPTS` times.
             EngineError: anything else.
         """
-        headers = {"content-type": "application/x-ndjson"} if lines else None
+        kind = "application/x-ndjson" if lines else kind
+        headers = {"content-type": kind} if kind else None
 
         def once(left: float) -> Any:
             try:

@@ -13,7 +13,7 @@ from etalage.core.errors import EngineError, EngineTimeout, FingerprintMismatch
 from etalage.core.records import RECORD_VERSION, Document, Floats
 from etalage.core.settings import Settings
 from opensearch import checks, fields
-from opensearch.cluster import behaviour, documents, search
+from opensearch.cluster import behaviour, documents, pipelines, search
 from opensearch.cluster.client import Client, Missing, Refused
 from opensearch.cluster.jobs import ClusterJobs
 from opensearch.cluster.rows import Filling, Pages, Revision, Rows
@@ -137,6 +137,7 @@ class ClusterEngine(SearchEngine):
                 f"this generation is not one of {index!r}", value=generation, remedy="Name one of its own."
             )
         old = [one.name for one in self.generations(index) if one.serving and one.name != generation]
+        pipelines.inherit(self._client, old, generation)
         actions: list[dict[str, Any]] = [{"remove": {"index": one, "alias": index}} for one in old]
         actions.append({"add": {"index": generation, "alias": index}})
         self._client.call("POST", "_aliases", body={"actions": actions}, long=True)

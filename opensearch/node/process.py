@@ -19,7 +19,7 @@ import httpx
 import orjson
 
 from etalage.core.errors import ConfigError, EngineError, EngineUnavailable
-from opensearch.node import java, state
+from opensearch.node import java, plugin, state
 from opensearch.node.assemble import VERSION, assemble, locked
 from opensearch.node.state import Node
 
@@ -33,7 +33,9 @@ _children: Final[dict[int, subprocess.Popen[bytes]]] = {}
 """Nodes that this process started, by pid: a child must be waited for, and a handle that is dropped warns."""
 
 
-def start(folder: Path, *, heap: str = "1g", java_home: Path | None = None) -> Node:
+def start(
+    folder: Path, *, heap: str = "1g", java_home: Path | None = None, with_plugin: Path | None = None
+) -> Node:
     """Start a node and wait until it answers; the one that `folder` already runs is returned as it is.
 
     Two calls for one folder take turns, and the second gets the first one's node. A node listens on loopback only, has
@@ -45,9 +47,10 @@ def start(folder: Path, *, heap: str = "1g", java_home: Path | None = None) -> N
             root and the ordinary user that it then runs as (`nobody`) may not enter root's folders.
         heap: size of the Java heap, such as `512m` or `2g`.
         java_home: a Java of version 21 or newer; found when None.
+        with_plugin: the zip of a plugin that this node has besides; one that runs already stays as it is.
 
     Raises:
-        ConfigError: no Java or no Maven, or a heap or folder that cannot be used.
+        ConfigError: no Java or no Maven, or a heap, folder or plugin that cannot be used.
         EngineUnavailable: parts could not be fetched, or the node did not answer within 120 s; the end of its log is in
             the message, and the whole of it in `folder`.
     """
@@ -64,23 +67,32 @@ def start(folder: Path, *, heap: str = "1g", java_home: Path | None = None) -> N
         distribution = assemble()
         for _ in range(_TRIES - 1):
             try:
-                return _launch(folder, command, distribution, heap, user)
+                return _launch(folder, command, distribution, heap, user, with_plugin)
             except _PortTaken:
                 continue  # Another process took the port after it was found free.
-        return _launch(folder, command, distribution, heap, user)
+        return _launch(folder, command, distribution, heap, user, with_plugin)
 
 
 class _PortTaken(EngineUnavailable):
     """The node ended because one of its ports was taken."""
 
 
-def _launch(folder: Path, command: java.Java, distribution: Path, heap: str, user: pwd.struct_passwd | None) -> Node:
+def _launch(
+    folder: Path,
+    command: java.Java,
+    distribution: Path,
+    heap: str,
+    user: pwd.struct_passwd | None,
+    with_plugin: Path | None = None,
+) -> Node:
     """Start one process and wait until it answers; nothing is left of it when it does not, but its log."""
     id = uuid4().hex[:12]
     http, transport = _free_ports()
     run = state.place(_ROOTS_RUNS if user else folder, id)
     try:
         _furnish(run, distribution, settings(run, id, http, transport), user)
+        if with_plugin is not None:
+            distribution = plugin.overlay(distribution, with_plugin, run / "home")
         with open(run / "node.log", "wb") as output:
             process = subprocess.Popen(
                 arguments(command, distribution, run, heap),
@@ -94,6 +106,9 @@ def _launch(folder: Path, command: java.Java, distribution: Path, heap: str, use
                 group=user.pw_gid if user else None,
                 extra_groups=[] if user else None,
             )
+    except ConfigError:
+        shutil.rmtree(run, ignore_errors=True)
+        raise
     except OSError as error:
         shutil.rmtree(run, ignore_errors=True)
         raise EngineUnavailable(

@@ -10,6 +10,7 @@ import random
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -169,7 +170,14 @@ def cluster_index() -> str:
 
 @pytest.fixture(scope="session")
 def cluster(embedded: SearchEngine, settings: Settings, node_url: str, cluster_index: str) -> Iterator[SearchEngine]:
-    """The same documents and vectors on a node: one shard, merged into one segment."""
+    """The same documents and vectors on a node."""
+    with copied(embedded, settings, node_url, cluster_index) as engine:
+        yield engine
+
+
+@contextmanager
+def copied(embedded: SearchEngine, settings: Settings, node_url: str, cluster_index: str) -> Iterator[SearchEngine]:
+    """The embedded engine's documents and vectors on a node, until the end: one shard, merged into one segment."""
     engine = ClusterEngine(settings.model_copy(update={"opensearch_url": node_url, "opensearch_timeout": 120.0}))
     source = embedded.serving(INDEX)
     assert source is not None

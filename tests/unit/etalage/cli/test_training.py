@@ -8,6 +8,7 @@ import pytest
 
 from etalage.core.artifact import query_hash
 from etalage.core.encoders import models
+from workers import plugin, training
 
 from ....bert import tiny
 from .conftest import GOOD, Run, process, refused
@@ -112,3 +113,26 @@ def test_all_trains_adapter_and_ranker_and_says_what_it_left_out(etalage: Run, s
     told = etalage(*words, "--qrels", shop / "few.csv", home=shop / "home").stdout.decode()
     assert "left out: adapter: 13 judged queries to train on, and it needs 50" in told
     assert "left out: encoder" in told and "order" in told and "vectors alone" not in told
+
+
+def test_what_is_trained_is_pushed_if_it_is_to_be(etalage: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = {"name": "products", "version": 2, "current": {"title": "ranker-1"}}
+    monkeypatch.setattr(training, "train_all", lambda *args, **more: {"stages": {}, "left_out": [], "seconds": 1.0})
+    monkeypatch.setattr(plugin, "needs_node", lambda settings: None)
+    monkeypatch.setattr(plugin, "push", lambda settings, name: model | {"name": name})
+    words = ("train", "all", "--qrels", shop / "qrels.csv")
+    assert "pushed" not in etalage(*words, "--json", home=shop / "home").document
+    assert etalage(*words, "--push", "--json", home=shop / "home").document["pushed"] == model
+    told = etalage(*words, "--push", home=shop / "home").stdout.decode()
+    assert "the node ranks products with ranker-1 now (change 2)" in told
+
+
+@pytest.mark.parametrize("what", ["ranker", "adapter", "all"])
+def test_without_a_node_nothing_is_trained_to_be_pushed(etalage: Run, shop: Path, what: str) -> None:
+    result = etalage("train", what, "--qrels", shop / "qrels.csv", "--push", "--json", home=shop / "home")
+    refused(result, "config_error", "none is set", "ETALAGE_OPENSEARCH_URL", code=2)
+
+
+def test_what_is_only_measured_is_not_pushed(etalage: Run, shop: Path) -> None:
+    result = etalage("train", "ranker", "--qrels", shop / "qrels.csv", "--folds", "3", "--push", home=shop / "home")
+    assert result.code == 2 and "--push go with training alone" in " ".join(result.stderr.split())

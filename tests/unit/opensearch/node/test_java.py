@@ -88,3 +88,18 @@ def test_an_old_java_home_is_passed_over(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("JAVA_HOME", str(old))
     monkeypatch.setenv("PATH", f"{new / 'bin'}:/usr/bin:/bin")
     assert java.find().command == new / "bin" / "java"
+
+
+def test_a_compiler_is_a_jdk_that_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = jdk(tmp_path / "old", 'openjdk version "17.0.17"'), jdk(tmp_path / "new", TEMURIN_25)
+    for home in (old, new):
+        (home / "bin" / "javac").touch()
+    monkeypatch.setenv("JAVA_HOME", str(jdk(tmp_path / "without", TEMURIN_25)))
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "java").symlink_to(new / "bin" / "java")
+    monkeypatch.setenv("PATH", f"{links}:/usr/bin:/bin")
+    assert java.compiler() == new, "one without javac is passed over, and a link is followed"
+    monkeypatch.setattr(java, "candidates", lambda environment: [old / "bin" / "java"])
+    with pytest.raises(ConfigError, match="no JDK 21 or newer"):
+        java.compiler()
