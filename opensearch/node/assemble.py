@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from etalage.core.errors import ConfigError, EngineUnavailable
 from etalage.core.settings import user_cache
-from opensearch.node import java
+from opensearch.node import java, maven
 
 VERSION: Final = "3.6.0"
 _PLUGIN_VERSION: Final = f"{VERSION}.0"
@@ -26,7 +24,6 @@ _LAYOUT: Final = 2
 
 _ROOTS_CACHE: Final = Path("/var/cache/etalage")
 _COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"
-_MAVEN_SECONDS: Final = 1800.0
 
 _CORE: Final = (
     f"org.opensearch:opensearch:{VERSION}",
@@ -156,9 +153,6 @@ def locked(path: Path) -> Iterator[None]:
 
 def _fetch(work: Path) -> Path:
     """Let Maven copy every part's jars to `work/<part>/jars` and the plugins' zips to `work/plugins/jars`."""
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise ConfigError("Maven is not installed", value="mvn", remedy="Install it, for instance `apt install maven`.")
     parts: dict[str, Sequence[str]] = {"core": _CORE, "agent": _AGENT}
     parts |= {f"module-{name}": (f"org.opensearch.plugin:{one}:{VERSION}",) for name, (one, _) in _MODULES.items()}
     parts["plugins"] = (
@@ -169,29 +163,13 @@ def _fetch(work: Path) -> Path:
         (work / name).mkdir(parents=True)
         (work / name / "pom.xml").write_text(pom(name, artifacts), encoding="utf-8")
     (work / "pom.xml").write_text(parent(list(parts)), encoding="utf-8")
-    command = [maven, "-B", "-q", _COPY, "-DincludeScope=runtime", "-DoutputDirectory=jars"]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=work,
-            env=_maven_environment(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=_MAVEN_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise EngineUnavailable(
-            f"Maven did not end within {_MAVEN_SECONDS:.0f} s", remedy="Check the network, then run it again."
-        ) from None
-    if done.returncode:
+    copy = [_COPY, "-DincludeScope=runtime", "-DoutputDirectory=jars"]
+    code, told = maven.run(copy, work, _maven_environment(os.environ))
+    if code:
         raise EngineUnavailable(
             "Maven could not fetch the node's parts",
             remedy="Check the network and Maven's settings (its proxy and mirrors), then run it again. Maven says:\n"
-            + complaint(done.stdout),
+            + maven.complaint(told),
         )
     return work
 
@@ -202,14 +180,6 @@ def _maven_environment(environment: Mapping[str, str]) -> dict[str, str]:
     if not given.get("JAVA_HOME") and shutil.which("java") is None:
         given["JAVA_HOME"] = str(java.find().command.parents[1])
     return given
-
-
-def complaint(told: str) -> str:
-    """The line of Maven's output that says what went wrong: its first error, else its last line."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", told)
-    lines = [line.strip() for line in plain.splitlines() if line.strip()]
-    errors = [line.removeprefix("[ERROR]").strip() for line in lines if line.startswith("[ERROR]")]
-    return next((line for line in [*errors, *reversed(lines)] if line), "it printed nothing")
 
 
 def pom(name: str, artifacts: Sequence[str]) -> str:

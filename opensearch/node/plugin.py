@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,15 +11,14 @@ from typing import Final
 from uuid import uuid4
 
 from etalage.core.errors import ConfigError, EngineUnavailable
-from opensearch.node import java
-from opensearch.node.assemble import VERSION, complaint
+from opensearch.node import java, maven
+from opensearch.node.assemble import VERSION
 
 SOURCE: Final = Path(__file__).parents[1] / "plugin"
 """The plugin's Maven project."""
 
 NAME: Final = "etalage-ranking"
 _DESCRIPTOR: Final = "plugin-descriptor.properties"
-_BUILD_SECONDS: Final = 1800.0
 
 
 def build(properties: Mapping[str, str] | None = None, *, tests: bool = True) -> Path:
@@ -34,39 +32,20 @@ def build(properties: Mapping[str, str] | None = None, *, tests: bool = True) ->
         ConfigError: Maven, a JDK or the sources are not there.
         EngineUnavailable: the build failed; what Maven complained of is in the message.
     """
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise ConfigError("Maven is not installed", value="mvn", remedy="Install it, for instance `apt install maven`.")
     if not (SOURCE / "pom.xml").is_file():
         raise ConfigError(
             "the plugin's sources are not here", value=SOURCE, remedy="Build it in a checkout of Etalage."
         )
     given = [f"-D{name}={value}" for name, value in (properties or {}).items()]
-    command = [maven, "-B", "-q", "package", *given, *([] if tests else ["-DskipTests"])]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=SOURCE,
-            env={**os.environ, "JAVA_HOME": str(java.compiler())},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=_BUILD_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise EngineUnavailable(
-            f"Maven did not end within {_BUILD_SECONDS:.0f} s", remedy="Check the network, then run it again."
-        ) from None
-    if done.returncode:
+    arguments = ["package", *given, *([] if tests else ["-DskipTests"])]
+    code, told = maven.run(arguments, SOURCE, {**os.environ, "JAVA_HOME": str(java.compiler())})
+    if code:
         log = SOURCE / "target" / "build.log"
         log.parent.mkdir(exist_ok=True)
-        log.write_text(done.stdout, encoding="utf-8")
+        log.write_text(told, encoding="utf-8")
         raise EngineUnavailable(
             "the plugin could not be built",
-            value=complaint(done.stdout),
+            value=maven.complaint(told),
             remedy=f"All that Maven says is in {log}.",
         )
     return built()

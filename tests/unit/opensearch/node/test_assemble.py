@@ -17,7 +17,6 @@ from opensearch.node.assemble import (
     VERSION,
     _fetch,
     assemble,
-    complaint,
     descriptor,
     parent,
     pom,
@@ -143,22 +142,6 @@ def test_a_failing_maven_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(EngineUnavailable, match="Check the network.*\nConnection refused$"):
         assemble(tmp_path / "cache")
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
-
-
-@pytest.mark.parametrize(
-    ("told", "line"),
-    [
-        (
-            "\x1b[0m\x1b[0m[ERROR] Plugin could not be resolved\n[ERROR] \n[ERROR] Help 1",
-            "Plugin could not be resolved",
-        ),
-        ("[WARNING] slow\nError: JAVA_HOME is not defined\n", "Error: JAVA_HOME is not defined"),
-        ("[ERROR] \n", "[ERROR]"),
-        ("", "it printed nothing"),
-    ],
-)
-def test_the_line_in_which_maven_complains(told: str, line: str) -> None:
-    assert complaint(told) == line
 
 
 # settings and command line

@@ -61,11 +61,11 @@ def test_what_maven_complains_of_is_told_and_kept(maven: Path) -> None:
 def test_without_maven_sources_or_a_build_it_is_said(maven: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="was not built.*etalage plugin build"):
         plugin.built()
-    (maven / "pom.xml").unlink()
-    with pytest.raises(ConfigError, match="sources are not here"):
-        plugin.build()
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ConfigError, match="Maven is not installed"):
+        plugin.build()
+    (maven / "pom.xml").unlink()
+    with pytest.raises(ConfigError, match="sources are not here"):
         plugin.build()
 
 
