@@ -28,7 +28,7 @@ window.fetch = (url, options) => {
 
 ATTACH = """
 const done = arguments[arguments.length - 1]
-document.body.innerHTML = '<form><input aria-label="Search"><button>Go</button></form><a href="#">next</a>'
+document.body.innerHTML = '<form style="position: relative"><input aria-label="Search"><button>Go</button></form><a href="#">next</a>'
 document.forms[0].addEventListener("submit", (event) => {
     event.preventDefault()
     chosen.push(document.querySelector("input").value)
