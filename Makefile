@@ -54,6 +54,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 parts:  # what the tests run against, from Debian packages
 	@command -v redis-server >/dev/null || $(call debian,redis-server)
 	@test -x /usr/sbin/rabbitmq-server || $(call debian,rabbitmq-server)
+	@command -v curl >/dev/null || $(call debian,curl)
 	@command -v npm >/dev/null || $(call debian,nodejs npm)
 	@command -v chromedriver >/dev/null || $(call debian,chromium chromium-driver)
 

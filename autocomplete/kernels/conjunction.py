@@ -12,10 +12,11 @@ from autocomplete.kernels.lists import INNER, Lists, allowed
 from autocomplete.kernels.sieves import blur, second
 
 _SIFTED: Final = 0.1
-"""What it takes to pass over a completion by a sieve, where one takes it to read a completion's words; measured, as `_OPENED` is."""
+"""About what it takes to pass over a completion by a sieve, where it takes 1 to read a completion's words. What is found does not depend
+on it, nor on `_OPENED`."""
 
 _OPENED: Final = 0.3
-"""What it takes to begin with a list."""
+"""About what it takes to begin with a list."""
 
 _AHEAD: Final = 16
 """Completions whose words are fetched before the first of them is looked at."""
@@ -26,8 +27,8 @@ class Sought(NamedTuple):
 
     Attributes:
         ids, ranges, worth, factor, leading: as given.
-        others: the words whose lists are not read, that of the shortest list first.
-        sieves: where the sieve of each of them that has one begins, and how many documents one bit stands for, as a power of two: [n, 2].
+        sieves: [n, 2], of the words of `ids` whose lists are not read and have one: where each begins, and how many documents one bit stands
+            for, as a power of two.
         limit: [1], the first document that cannot be among the best any more.
         fetched, fronts: room for what is fetched at once.
     """
@@ -37,7 +38,6 @@ class Sought(NamedTuple):
     worth: Real
     factor: float
     leading: float
-    others: Whole
     sieves: Whole
     limit: Whole
     fetched: Whole
@@ -71,31 +71,9 @@ def _held(words: Ids, begin: int, end: int, sought: Sought) -> float:
 
 
 @compiled
-def _onward(docs: Ids, at: int, end: int, doc: int) -> int:
-    """The first place in docs[at:end], which ascend, that is not before `doc`; by steps that double (Bentley and Yao 1976)."""
-    step = 1
-    while at + step < end and docs[at + step] < doc:
-        at += step
-        step *= 2
-    high = min(at + step, end)
-    while at < high:
-        middle = (at + high) >> 1
-        if docs[middle] < doc:
-            at = middle + 1
-        else:
-            high = middle
-    return at
-
-
-@compiled
 def _read(lists: Lists, wanted: Whole, word: int, sought: Sought, docs: Whole, values: Real, found: int) -> int:
-    """Put the best documents of one word's list that hold what is sought among the best `found`; how many there are. Those that are not
-    in the lists of the `others` are passed over: by their sieves, and, where the shortest is too short to have one, by itself, which
-    ascends as the list that is read does."""
-    at, end = whole(0), whole(0)
-    if len(sought.others) and lists.sifts[sought.others[0]] < 0:
-        at, end = whole(lists.starts[sought.others[0]]), whole(lists.starts[sought.others[0] + 1])
-    gallop = at < end
+    """Put the best documents of one word's list that hold what is sought among the best `found`; how many there are. Those that the
+    sieves do not let through are passed over."""
     fetched, fronts = sought.fetched, sought.fronts
     place, stop = whole(lists.starts[word]), whole(lists.starts[word + 1])
     while place < stop:
@@ -116,12 +94,6 @@ def _read(lists: Lists, wanted: Whole, word: int, sought: Sought, docs: Whole, v
                     held = (lists.sieves[begin + (bit >> 3)] >> (bit & 7)) & 1 == 1
                 if not held:
                     break
-            if held and gallop:
-                at = _onward(lists.docs, at, end, doc)
-                if at == end:
-                    stop = place
-                    break
-                held = lists.docs[at] == doc
             if held:
                 fetched[some] = doc
                 some += 1
@@ -214,7 +186,7 @@ def together(
     wait = len(docs) / share / total
     rising = _order(lists, ids)
     first = 1
-    if len(ranges):
+    if len(ranges) and lists.sifts[rising[0]] >= 0:
         rarest = float(whole(lists.starts[rising[0] + 1] - lists.starts[rising[0]]))
         # With no other word, the words of each document are read, whose places in memory are far apart.
         reading = min(rarest, rarest * wait) * (_SIFTED if len(ids) > 1 else 1.0)
@@ -222,8 +194,7 @@ def together(
             first = 0
     limit = np.full(1, _limit(lists.scores, factor * max(leading, INNER), values, found), np.int64)
     fetched, fronts = np.empty(_AHEAD, np.int64), np.empty((_AHEAD, 2), np.int64)
-    sieves = _sieves(lists, rising[first:])
-    sought = Sought(ids, ranges, worth, factor, leading, rising[first:], sieves, limit, fetched, fronts)
+    sought = Sought(ids, ranges, worth, factor, leading, _sieves(lists, rising[first:]), limit, fetched, fronts)
     if first:
         return _read(lists, wanted, rising[0], sought, docs, values, found)
     for r in range(len(ranges)):

@@ -54,6 +54,7 @@ _MODULES: Final[Mapping[str, tuple[str, str]]] = {
 
 _EXTENDS: Final = {"analysis-common": "lang-painless"}
 _PLUGINS: Final = ("opensearch-knn", "neural-search")
+_POLICY_FILE: Final = "modules/transport-netty4/plugin-security.policy"
 _POLICY: Final = """grant {
   permission java.net.SocketPermission "*", "accept,connect,listen,resolve";
 };
@@ -129,6 +130,7 @@ def whole(home: Path) -> bool:
     parts = [f"agent/opensearch-agent-{VERSION}.jar", f"lib/opensearch-{VERSION}.jar", "config/log4j2.properties"]
     parts += [f"modules/{name}/plugin-descriptor.properties" for name in _MODULES]
     parts += [f"plugins/{name}/plugin-descriptor.properties" for name in _PLUGINS]
+    parts.append(_POLICY_FILE)
     return all((home / part).is_file() for part in parts)
 
 
@@ -221,8 +223,7 @@ def _lay_out(fetched: Path, home: Path) -> None:
             if jar.name not in held:
                 shutil.copy2(jar, module)
         (module / "plugin-descriptor.properties").write_text(descriptor(name, plugin), encoding="utf-8")
-        if name == "transport-netty4":
-            (module / "plugin-security.policy").write_text(_POLICY, encoding="utf-8")
+    (home / _POLICY_FILE).write_text(_POLICY, encoding="utf-8")
     for archive in (fetched / "plugins" / "jars").glob("*.zip"):
         name = next(one for one in _PLUGINS if archive.name.startswith(one))
         with zipfile.ZipFile(archive) as file:

@@ -72,6 +72,22 @@ def wrong(name: str, body: Any, status: int = 400, **options: Any) -> Recorded:
 
 IN_STOCK: Final = {"range": {"stock": {"gt": 0}}}
 CHEAP: Final = {"range": {"price": {"gte": 1000, "lt": 8000}}}
+
+
+def conditioned(place: str) -> dict[str, Any]:
+    """A search for red leather shoes that are in stock and cheap, with the conditions in one of the places where shops have them."""
+    text, conditions = multi("red leather shoes"), [IN_STOCK, CHEAP]
+    inside = {"bool": {"must": [text], "filter": conditions}}
+    bodies: dict[str, dict[str, Any]] = {
+        "filter": {"query": inside},
+        "must": {"query": {"bool": {"must": [text, *conditions]}}},
+        "post_filter": {"query": text, "post_filter": {"bool": {"filter": conditions}}},
+        "hybrid": {"query": {"hybrid": {"queries": [inside]}}},
+        "dis_max": {"query": {"dis_max": {"queries": [inside] * 2}}},
+    }
+    return bodies[place]
+
+
 POPULAR: Final = {"field_value_factor": {"field": "popularity", "modifier": "log1p", "missing": 0}}
 
 WORDS_AND_VECTOR: Final = [{"match": {"title": "red shoes"}}, {"knn": {"vec_text": {"vector": VECTOR, "k": 20}}}]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .requests import CHEAP, IN_STOCK, Recorded, multi
+from .requests import Recorded, conditioned
 from .targets import Target
 
 pytestmark = [pytest.mark.node, pytest.mark.worker]
@@ -29,17 +29,9 @@ def sources(answer: dict[str, Any]) -> list[dict[str, Any]]:
     return [hit["_source"] for hit in answer["hits"]["hits"]]
 
 
-@pytest.mark.parametrize("place", ["filter", "must", "post_filter", "hybrid"])
+@pytest.mark.parametrize("place", ["filter", "must", "post_filter", "hybrid", "dis_max"])
 def test_conditions_hold_for_every_hit(door: Target, place: str) -> None:
-    text, conditions = multi("red leather shoes"), [IN_STOCK, CHEAP]
-    body: dict[str, Any] = {"query": {"bool": {"must": [text], "filter": conditions}}}
-    if place == "must":
-        body = {"query": {"bool": {"must": [text, *conditions]}}}
-    if place == "post_filter":
-        body = {"query": text, "post_filter": {"bool": {"filter": conditions}}}
-    if place == "hybrid":
-        body = {"query": {"hybrid": {"queries": [{"bool": {"must": [text], "filter": conditions}}]}}}
-    found = search(door, size=100, **body)
+    found = search(door, size=100, **conditioned(place))
     assert found["ext"]["etalage"]["rank"] and len(sources(found)) > 50
     assert all(one["stock"] > 0 and 1000 <= one["price"] < 8000 for one in sources(found))
     assert any(hit["rank"]["bm25"] == 0 for hit in found["ext"]["etalage"]["hits"])

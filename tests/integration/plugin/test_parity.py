@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -25,14 +27,19 @@ def test_features_scores_orders_and_tokens_are_those_of_python(tmp_path: Path) -
     for module, file, *more in (("golden", requests, "--requests", str(REQUESTS)), ("golden_text", texts)):
         subprocess.run([sys.executable, "-m", f"etalage.demo.{module}", str(file), *more], check=True)
     try:
-        plugin.build({"golden": str(requests), "golden.text": str(texts)})
+        archive = plugin.build({"golden": str(requests), "golden.text": str(texts)})
     except EtalageError as error:
         if "could not be built" in str(error):
             raise
         unavailable("plugin", str(error))
+        return
     reports = (plugin.SOURCE / "target" / "surefire-reports").glob("TEST-*.xml")
     ran = {name: list(map(int, counts)) for path in reports for name, *counts in _RUN.findall(path.read_text())}
     assert len(ran) > 15 and all(errors == failures == 0 for _, errors, _, failures in ran.values()), ran
     for name in _GOLDEN:
         tests, _, skipped, _ = ran[name]
         assert tests > 0 and skipped == 0, (name, ran[name])
+    # The same sources give the same bytes, whenever they are built again.
+    first = sha256(archive.read_bytes()).hexdigest()
+    shutil.rmtree(plugin.SOURCE / "target" / "classes")
+    assert sha256(plugin.build(tests=False).read_bytes()).hexdigest() == first

@@ -17,7 +17,8 @@ from etalage.core.encoders.hashing import HashingEncoder
 from etalage.demo import make_queries, make_shop
 from ranker.search import Answer
 
-from ..gateway.requests import CHEAP, IN_STOCK, PRODUCTS, SEED, multi
+from ...conftest import unavailable
+from ..gateway.requests import PRODUCTS, SEED, conditioned, multi
 from .conftest import SLOW, Door
 
 pytestmark = pytest.mark.node
@@ -150,17 +151,7 @@ def test_pages_fit_together(door: Door) -> None:
 
 @pytest.mark.parametrize("place", ["filter", "must", "post_filter", "hybrid", "dis_max"])
 def test_conditions_hold_for_every_hit(door: Door, place: str) -> None:
-    text, conditions = multi("red leather shoes"), [IN_STOCK, CHEAP]
-    body: dict[str, Any] = {"query": {"bool": {"must": [text], "filter": conditions}}}
-    if place == "must":
-        body = {"query": {"bool": {"must": [text, *conditions]}}}
-    if place == "post_filter":
-        body = {"query": text, "post_filter": {"bool": {"filter": conditions}}}
-    if place == "hybrid":
-        body = {"query": {"hybrid": {"queries": [{"bool": {"must": [text], "filter": conditions}}]}}}
-    if place == "dis_max":
-        body = {"query": {"dis_max": {"queries": [{"bool": {"must": [text], "filter": conditions}}] * 2}}}
-    body |= {"size": 100, "track_total_hits": True}
+    body = conditioned(place) | {"size": 100, "track_total_hits": True}
     answer = door.search(body)
     sources = [hit["_source"] for hit in answer["hits"]["hits"]]
     assert told(answer)["rank"] and len(sources) > 50
@@ -273,7 +264,8 @@ def test_clients_send_what_they_always_sent(one_shard: Door) -> None:
         agree(client.search(index=one_shard.index, body=body), expected)
     command = shutil.which("curl")
     if command is None:
-        pytest.skip("curl is not installed")
+        unavailable("plugin", "curl is not installed")
+        return
     url = f"{one_shard.url}/{one_shard.index}/_search"
     arguments = [command, "-sf", url, "-H", "Content-Type: application/json", "-d", orjson.dumps(body).decode()]
     agree(orjson.loads(subprocess.run(arguments, check=True, capture_output=True, timeout=60).stdout), expected)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocomplete import shelf
+from autocomplete import rank, shelf
 from autocomplete.complete import NEAR, PARTED, PENALTIES, SOUND, TYPED, Completer, Completion, Wanted
-from autocomplete.index import Columns, columns
+from autocomplete.index import Columns, Index, columns
 from autocomplete.kernels.nearness import FARTHEST
 from autocomplete.querylog import BRAND, CATEGORY, PRODUCT, QUERY, TYPES, Entry
 from autocomplete.shelf import RECENT
@@ -32,6 +32,20 @@ SHOP = [
 def serving(folder: Path, entries: Sequence[Entry] = SHOP) -> Completer:
     shelf.write(folder, columns(entries), {})
     return Completer.open(folder)
+
+
+def test_a_warm_completer_has_called_every_kernel_and_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.write(tmp_path, columns(SHOP), {})
+    completer, called = Completer.open(tmp_path, rank.load(tmp_path / "none")), []
+
+    def noted(of: type, name: str) -> None:
+        real = getattr(of, name)
+        monkeypatch.setattr(of, name, lambda self, *given: (called.append(name), real(self, *given))[1])
+
+    for of, name in ((Index, "exact"), (Index, "near"), (rank.Ranking, "score")):
+        noted(of, name)
+    completer.warm()
+    assert set(called) == {"exact", "near", "score"}
 
 
 @pytest.fixture(scope="module")

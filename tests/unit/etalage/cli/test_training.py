@@ -8,6 +8,7 @@ import pytest
 
 from etalage.core.artifact import query_hash
 from etalage.core.encoders import models
+from ranker.training import judgments
 from workers import plugin, training
 
 from ....bert import tiny
@@ -128,7 +129,10 @@ def test_what_is_trained_is_pushed_if_it_is_to_be(etalage: Run, shop: Path, monk
 
 
 @pytest.mark.parametrize("what", ["ranker", "adapter", "all"])
-def test_without_a_node_nothing_is_trained_to_be_pushed(etalage: Run, shop: Path, what: str) -> None:
+def test_without_a_node_nothing_is_trained_to_be_pushed(
+    etalage: Run, shop: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judgments, "read", lambda *given: pytest.fail("training began"))
     result = etalage("train", what, "--qrels", shop / "qrels.csv", "--push", "--json", home=shop / "home")
     refused(result, "config_error", "none is set", "ETALAGE_OPENSEARCH_URL", code=2)
 

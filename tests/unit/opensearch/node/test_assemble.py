@@ -109,6 +109,7 @@ def furnish(home: Path) -> None:
     parts = [f"agent/opensearch-agent-{VERSION}.jar", f"lib/opensearch-{VERSION}.jar", "config/log4j2.properties"]
     parts += [f"modules/{name}/plugin-descriptor.properties" for name in _MODULES]
     parts += [f"plugins/{name}/plugin-descriptor.properties" for name in ("opensearch-knn", "neural-search")]
+    parts.append("modules/transport-netty4/plugin-security.policy")
     for part in parts:
         (home / part).parent.mkdir(parents=True, exist_ok=True)
         (home / part).touch()
@@ -117,6 +118,7 @@ def furnish(home: Path) -> None:
 @pytest.mark.parametrize(
     "part",
     [f"lib/opensearch-{VERSION}.jar", f"agent/opensearch-agent-{VERSION}.jar", "config/log4j2.properties"]
+    + ["modules/transport-netty4/plugin-security.policy"]
     + [f"{place}/plugin-descriptor.properties" for place in ("modules/reindex", "plugins/opensearch-knn")],
 )
 def test_a_node_that_was_cleaned_in_part_is_not_used(

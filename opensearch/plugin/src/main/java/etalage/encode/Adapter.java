@@ -5,8 +5,6 @@ import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import java.nio.FloatBuffer;
 import java.util.Map;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * Moves a query's vector towards the products that a shop's shoppers mean by it ({@code etalage.core.encoders.adapter}): a small map in
@@ -18,8 +16,7 @@ public final class Adapter implements AutoCloseable {
 
     private final int dim;
     private final Onnx model;
-    private final ReadWriteLock use = new ReentrantReadWriteLock();
-    private boolean closed;
+    private final Use use = new Use(WHAT);
 
     /**
      * Loads an adapter and applies it once.
@@ -52,13 +49,7 @@ public final class Adapter implements AutoCloseable {
             throw new IllegalArgumentException("the vector is not one that the adapter was trained for: it has " + vector.length
                     + " components, expected " + dim + ". Train the adapter again, or remove it.");
         }
-        use.readLock().lock();
-        try {
-            if (closed) throw new IllegalStateException(WHAT + " is closed: another one was pushed. Search again.");
-            return unit(moved(vector));
-        } finally {
-            use.readLock().unlock();
-        }
+        return use.of(() -> unit(moved(vector)));
     }
 
     private float[] moved(float[] vector) {
@@ -85,13 +76,6 @@ public final class Adapter implements AutoCloseable {
     /** Gives the native memory back, once those who use it have ended. */
     @Override
     public void close() {
-        use.writeLock().lock();
-        try {
-            if (closed) return;
-            closed = true;
-            model.close();
-        } finally {
-            use.writeLock().unlock();
-        }
+        use.end(model::close);
     }
 }

@@ -1,10 +1,9 @@
 package etalage.encode;
 
 import ai.onnxruntime.OnnxTensor;
-import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
-import ai.onnxruntime.OrtLoggingLevel;
 import ai.onnxruntime.OrtSession;
+import etalage.onnx.Sessions;
 import java.util.Map;
 import java.util.Set;
 
@@ -27,11 +26,8 @@ final class Onnx implements AutoCloseable {
         this.what = what;
         this.output = output;
         this.dim = dim;
-        try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-            options.setIntraOpNumThreads(1);
-            options.setInterOpNumThreads(1);
-            options.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
-            session = OrtEnvironment.getEnvironment().createSession(model, options);
+        try {
+            session = Sessions.open(model);
         } catch (OrtException error) {
             throw new IllegalArgumentException(what + " cannot be loaded: " + error.getMessage() + ". Export it again.", error);
         }

@@ -9,8 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /** An exported transformer ({@code etalage.core.encoders.text}), with the vectors of the last queries remembered. */
 public final class OnnxEncoder implements Encoder {
@@ -26,10 +24,7 @@ public final class OnnxEncoder implements Encoder {
     private final Onnx model;
     private final Vectors vectors = new Vectors(REMEMBERED);
 
-    /** Read by whoever encodes, written by whoever closes: native memory must not go while it is used. */
-    private final ReadWriteLock use = new ReentrantReadWriteLock();
-
-    private boolean closed;
+    private final Use use = new Use(WHAT);
 
     /**
      * Loads an encoder and encodes once.
@@ -75,15 +70,9 @@ public final class OnnxEncoder implements Encoder {
     public float[] query(String text) {
         float[] known = vectors.get(text);
         if (known != null) return known;
-        use.readLock().lock();
-        try {
-            if (closed) throw new IllegalStateException(WHAT + " is closed: another one was pushed. Search again.");
-            float[] vector = encode(manifest.query() + text);
-            vectors.put(text, vector);
-            return vector;
-        } finally {
-            use.readLock().unlock();
-        }
+        float[] vector = use.of(() -> encode(manifest.query() + text));
+        vectors.put(text, vector);
+        return vector;
     }
 
     private float[] encode(String text) {
@@ -123,14 +112,9 @@ public final class OnnxEncoder implements Encoder {
     /** Gives the native memory back, once those who encode have ended. */
     @Override
     public void close() {
-        use.writeLock().lock();
-        try {
-            if (closed) return;
-            closed = true;
+        use.end(() -> {
             subwords.close();
             model.close();
-        } finally {
-            use.writeLock().unlock();
-        }
+        });
     }
 }

@@ -5,10 +5,10 @@ import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
-import ai.onnxruntime.OrtLoggingLevel;
 import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.TensorInfo;
 import etalage.features.Features;
+import etalage.onnx.Sessions;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.Map;
@@ -25,13 +25,8 @@ public final class Ranker implements AutoCloseable {
      * @throws IllegalArgumentException it is no model that takes `features` [n, Features.NAMES.size()] and gives one score [n] or [n, 1]
      */
     public Ranker(byte[] model) {
-        try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-            options.setIntraOpNumThreads(1);
-            options.setInterOpNumThreads(1);
-            // Products with int8 weights stay in floating point, as the model was measured, on every version of onnxruntime.
-            options.addConfigEntry("session.qdq_matmulnbits_accuracy_level", "1");
-            options.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
-            session = environment.createSession(model, options);
+        try {
+            session = Sessions.open(model);
         } catch (OrtException error) {
             throw new IllegalArgumentException(
                     "the ranker is no ONNX model that can be run (" + error.getMessage() + "); train it again", error);
