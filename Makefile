@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BASE ?= python3
 
-.PHONY: demo test check bench fuzz kill soak node plugin starter tower install parts clean
+.PHONY: demo test check bench fuzz kill soak searches node plugin starter tower install parts clean
 
 demo: install  ## Make a sample shop, index it, train, complete, measure
 	$(VENV)/bin/etalage demo
@@ -27,6 +27,9 @@ kill: install parts  ## Kill index command, worker, Redis and node N times (1,00
 
 soak: install  ## Complete prefixes at 70 % of peak for N minutes (30) while the completions are swapped every minute
 	ETALAGE_SOAK=$(or $(N),30) $(PYTHON) -m pytest tests/integration/test_suggest_soak.py -q -s
+
+searches: install  ## Search N times (200,000) through the ranking plugin and look at its node's memory
+	ETALAGE_SEARCHES=$(or $(N),200000) $(PYTHON) -m pytest tests/integration/plugin/test_endurance.py -q -s
 
 node: install $(if $(PLUGIN),plugin)  ## Assemble and start a local OpenSearch node; PLUGIN=1 with the ranking plugin
 	$(VENV)/bin/etalage node start $(if $(PLUGIN),--plugin "$$(ls -t opensearch/plugin/target/etalage-ranking-*.zip | head -1)")

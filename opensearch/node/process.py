@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -34,7 +34,12 @@ _children: Final[dict[int, subprocess.Popen[bytes]]] = {}
 
 
 def start(
-    folder: Path, *, heap: str = "1g", java_home: Path | None = None, with_plugin: Path | None = None
+    folder: Path,
+    *,
+    heap: str = "1g",
+    java_home: Path | None = None,
+    with_plugin: Path | None = None,
+    beside: Sequence[Node] | None = None,
 ) -> Node:
     """Start a node and wait until it answers; the one that `folder` already runs is returned as it is.
 
@@ -48,6 +53,8 @@ def start(
         heap: size of the Java heap, such as `512m` or `2g`.
         java_home: a Java of version 21 or newer; found when None.
         with_plugin: the zip of a plugin that this node has besides; one that runs already stays as it is.
+        beside: the nodes of the cluster that it joins; with none of them, it is the first of a cluster that others may join. None for a
+            node that stays alone.
 
     Raises:
         ConfigError: no Java or no Maven, or a heap, folder or plugin that cannot be used.
@@ -67,10 +74,10 @@ def start(
         distribution = assemble()
         for _ in range(_TRIES - 1):
             try:
-                return _launch(folder, command, distribution, heap, user, with_plugin)
+                return _launch(folder, command, distribution, heap, user, with_plugin, beside)
             except _PortTaken:
                 continue  # Another process took the port after it was found free.
-        return _launch(folder, command, distribution, heap, user, with_plugin)
+        return _launch(folder, command, distribution, heap, user, with_plugin, beside)
 
 
 class _PortTaken(EngineUnavailable):
@@ -83,14 +90,16 @@ def _launch(
     distribution: Path,
     heap: str,
     user: pwd.struct_passwd | None,
-    with_plugin: Path | None = None,
+    with_plugin: Path | None,
+    beside: Sequence[Node] | None,
 ) -> Node:
     """Start one process and wait until it answers; nothing is left of it when it does not, but its log."""
     id = uuid4().hex[:12]
     http, transport = _free_ports()
     run = state.place(_ROOTS_RUNS if user else folder, id)
+    cluster = beside[0].cluster if beside else f"etalage-{id}"
     try:
-        _furnish(run, distribution, settings(run, id, http, transport), user)
+        _furnish(run, distribution, settings(run, id, http, transport, cluster, beside), user)
         if with_plugin is not None:
             distribution = plugin.overlay(distribution, with_plugin, run / "home")
         with open(run / "node.log", "wb") as output:
@@ -116,10 +125,10 @@ def _launch(
             value=run,
             remedy="Free space there, or rights.",
         ) from error
-    node = Node(id, f"http://127.0.0.1:{http}", process.pid, run)
+    node = Node(id, f"http://127.0.0.1:{http}", process.pid, run, cluster, transport)
     _children[process.pid] = process
     try:
-        state.write(folder, node, http=http, transport=transport)
+        state.write(folder, node)
         _wait(node, process, folder)
     except BaseException:  # an interrupt too must not leave a node behind that is half up
         process.kill()
@@ -167,12 +176,19 @@ def _free_ports() -> tuple[int, int]:
         return int(one.getsockname()[1]), int(other.getsockname()[1])
 
 
-def settings(run: Path, id: str, http: int, transport: int) -> str:
-    """`opensearch.yml` of a single node on loopback."""
+def settings(
+    run: Path, id: str, http: int, transport: int, cluster: str, beside: Sequence[Node] | None = None
+) -> str:
+    """`opensearch.yml` of a node on loopback; of `beside`, see `start`."""
+    found: Mapping[str, Any] = {"discovery.type": "single-node"}
+    if beside is not None:
+        found = {"discovery.seed_hosts": [f"127.0.0.1:{one.transport}" for one in beside]}
+        if not beside:  # A node that joins others must not found a cluster of its own.
+            found = found | {"cluster.initial_cluster_manager_nodes": [id]}
     values: Mapping[str, Any] = {
-        "cluster.name": f"etalage-{id}",
+        "cluster.name": cluster,
         "node.name": id,
-        "discovery.type": "single-node",
+        **found,
         "network.host": "127.0.0.1",
         "http.port": http,
         "transport.port": transport,
@@ -182,11 +198,14 @@ def settings(run: Path, id: str, http: int, transport: int) -> str:
         "cluster.routing.allocation.disk.threshold_enabled": "false",
         "action.auto_create_index": "false",
     }
-    return "".join(f"{name}: {_scalar(str(value))}\n" for name, value in values.items())
+    return "".join(f"{name}: {_yaml(value)}\n" for name, value in values.items())
 
 
-def _scalar(text: str) -> str:
-    """`text` as YAML reads it back: in quotes when it holds more than a plain path does."""
+def _yaml(value: Any) -> str:
+    """A list, or a text, as YAML reads it back: a text is in quotes when it holds more than a plain path does."""
+    if isinstance(value, list):
+        return orjson.dumps(value).decode()
+    text = str(value)
     return text if re.fullmatch(r"[\w./-]+", text, re.ASCII) else orjson.dumps(text).decode()
 
 
@@ -210,13 +229,13 @@ def arguments(command: java.Java, distribution: Path, run: Path, heap: str) -> l
 
 
 def _wait(node: Node, process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait until the node's health is at least yellow."""
+    """Wait until the node is one of its cluster, whose health is at least yellow."""
     deadline = time.monotonic() + _PATIENCE
     with httpx.Client(trust_env=False, timeout=5) as client:  # a proxy does not lead to our loopback
         while time.monotonic() < deadline and process.poll() is None:
             try:
                 answer = client.get(f"{node.url}/_cluster/health?wait_for_status=yellow&timeout=1s")
-                if answer.status_code == 200 and answer.json()["cluster_name"] == f"etalage-{node.id}":
+                if answer.status_code == 200 and answer.json()["cluster_name"] == node.cluster:
                     return
             except (httpx.HTTPError, ValueError, KeyError):
                 pass

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -19,12 +20,15 @@ _PREFIX: Final = "etalage-node-"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A running node: its id, URL, process id, and the folder that holds its data, log and settings."""
+    """A running node: its id, URL, process id, the folder that holds its data, log and settings, the name of its cluster, and the port on
+    which it talks to other nodes."""
 
     id: str
     url: str
     pid: int
     folder: Path
+    cluster: str
+    transport: int
 
 
 def place(base: Path, id: str) -> Path:
@@ -37,14 +41,15 @@ def configuration(run: Path) -> str:
     return f"-Dopensearch.path.conf={run / 'config'}"
 
 
-def write(folder: Path, node: Node, *, http: int, transport: int) -> None:
+def write(folder: Path, node: Node) -> None:
     """Note in `folder` which node it runs, on which ports, and since when (UTC, ISO 8601)."""
     document = {
         "id": node.id,
         "pid": node.pid,
         "url": node.url,
         "folder": str(node.folder),
-        "ports": {"http": http, "transport": transport},
+        "cluster": node.cluster,
+        "ports": {"http": urlsplit(node.url).port, "transport": node.transport},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     draft = folder / f"{STATE}.draft"
@@ -56,7 +61,10 @@ def read(folder: Path) -> Node | None:
     """The node that `folder` notes, running or not; None when there is none or the file is not one of ours."""
     try:
         told = orjson.loads((folder / STATE).read_bytes())
-        node = Node(str(told["id"]), str(told["url"]), int(told["pid"]), Path(told["folder"]))
+        node = Node(
+            str(told["id"]), str(told["url"]), int(told["pid"]), Path(told["folder"]), str(told["cluster"]),
+            int(told["ports"]["transport"]),
+        )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError):
         return None
     # Its folder is removed with the node, so only one that we would have made is believed.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -14,7 +17,7 @@ import urllib3
 from etalage.core.encoders import Encoder
 from etalage.core.records import Floats
 from etalage.core.settings import Settings
-from opensearch import fields
+from opensearch import fields, node
 from opensearch.cluster import plugin
 from opensearch.cluster.client import Client
 from opensearch.engine import SearchEngine, Shop
@@ -110,6 +113,52 @@ def test_ranked_in_the_node(
     for stage, spent in plugin.stats(client)["stages"].items():
         note(f"plugin_stage_{stage}", spent["p50_us"] / 1000, p50(theirs))
     client.close()
+
+
+@pytest.fixture(scope="module")
+def twin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of one more node without the plugin."""
+    folder = tmp_path_factory.mktemp("twin")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it outlives the handle of its process
+        started = node.start(folder)
+    yield started.url
+    node.stop(folder)
+
+
+@pytest.mark.node
+def test_installed_and_unused(
+    benchmark: Any,
+    embedded: SearchEngine,
+    engine: SearchEngine,
+    cluster: SearchEngine,
+    settings: Settings,
+    plugin_url: str,
+    node_url: str,
+    twin_url: str,
+    cluster_index: str,
+    encoder: Encoder,
+    queries: Iterator[str],
+) -> None:
+    """The same searches without the pipeline on a node that has the plugin and on one that has not. How far two nodes without it lie apart says
+    how much of a difference means something."""
+    with copied(embedded, settings, twin_url, cluster_index):
+        nodes = [Hybrid(url, cluster_index) for url in (plugin_url, node_url, twin_url)]
+
+        def search(bare: Hybrid) -> Callable[[tuple[str, Floats]], None]:
+            def one(given: tuple[str, Floats]) -> None:
+                assert bare.search(*given)
+
+            return one
+
+        asked = itertools.tee((with_vector(encoder, queries) for _ in itertools.count()), len(nodes))
+        given = [partial(next, one) for one in asked]
+        having, without, twin = interleaved(benchmark, [search(one) for one in nodes], given, PER_ROUND)
+        for one in nodes:
+            one.close()
+    for name, ours in (("plugin_unused", having), ("plugin_unused_twin", twin)):
+        note(name, p50(ours), p50(without))
+        note(f"{name}_p99", p99(ours), p99(without))
 
 
 @pytest.mark.node

@@ -102,9 +102,11 @@ def page_body(asked: Asked, ids: Sequence[str], query: Mapping[str, Any]) -> dic
 
 
 def ranked(asked: Asked, answer: Answer, page: Mapping[str, Any] | None, model: str, took: int) -> dict[str, Any]:
-    """The response to a ranked search; `page` is what the search of `page_body` gave."""
-    brought = {hit["_id"]: hit for hit in page["hits"]["hits"]} if page is not None else {}
-    hits = [_hit(asked, one, answer.generation, brought.get(one.id, {})) for one in answer.hits]
+    """The response to a ranked search; `page` is what the search of `page_body` gave. A hit that it did not bring was removed in between,
+    or is on a shard that failed, and is left out."""
+    brought = {hit["_id"]: hit for hit in page["hits"]["hits"]} if page is not None else {one.id: {} for one in answer.hits}
+    shown = [one for one in answer.hits if one.id in brought]
+    hits = [_hit(asked, one, answer.generation, brought[one.id]) for one in shown]
     whole: dict[str, Any] = (
         {} if asked.body.get("track_total_hits") is False else {"total": _total(asked, answer.total)}
     )
@@ -127,7 +129,7 @@ def ranked(asked: Asked, answer: Answer, page: Mapping[str, Any] | None, model: 
             "redirect": answer.redirect or None,
             "degraded": list(answer.degraded),
             "timings": dict(answer.timings),
-            "hits": [{"_id": one.id, **one.parts} for one in answer.hits],
+            "hits": [{"_id": one.id, **one.parts} for one in shown],
         }
     }
     return response

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from etalage.core.encoders import Encoder
 from etalage.core.encoders.hashing import HashingEncoder
 from etalage.core.settings import Settings
 from etalage.demo import make_shop
@@ -35,9 +36,9 @@ def client() -> Iterator[httpx.Client]:
         yield made
 
 
-def fill(engine: SearchEngine, index: str) -> str:
-    """Index the shop; the generation's name."""
-    encoder = HashingEncoder()
+def fill(engine: SearchEngine, index: str, encoder: Encoder | None = None) -> str:
+    """Index the shop, with `hashing` when no encoder is given; the generation's name."""
+    encoder = encoder or HashingEncoder()
     entries = [Entry(documents.source(one), ()) for one in make_shop(SEED, PRODUCTS).products]
     generation = engine.create(index, IndexSpec(encoder.name, encoder.fingerprint, encoder.dim))
     written = changes(engine, generation.name, encoder, entries).documents

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import httpx
 import pytest
 
 from etalage.core import artifact
-from etalage.core.encoders.hashing import HashingEncoder
+from etalage.core.encoders import models
 from etalage.core.errors import EtalageError
 from etalage.core.settings import Settings
 from opensearch import node
@@ -35,6 +36,25 @@ SLOW = 60_000
 """A deadline in milliseconds that a busy machine keeps too."""
 
 
+@contextmanager
+def node_of(folder: Path, **options: Any) -> Iterator[node.Node]:
+    """A node that has the plugin; `options` of its start."""
+    try:
+        node.assemble()
+        archive = _zip()
+    except EtalageError as error:
+        unavailable("plugin", str(error))
+        return
+    with warnings.catch_warnings():
+        # The node is meant to outlive the handle of its process.
+        warnings.simplefilter("ignore", ResourceWarning)
+        started = node.start(folder, with_plugin=archive, **options)
+    try:
+        yield started
+    finally:
+        node.stop(folder)
+
+
 def _zip() -> Path:
     """The plugin's zip: `ETALAGE_TEST_PLUGIN`, else the one that was built, which is built when it is older than its sources."""
     given = os.environ.get("ETALAGE_TEST_PLUGIN")
@@ -52,21 +72,8 @@ def _zip() -> Path:
 @pytest.fixture(scope="session")
 def plugin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a node that has the plugin."""
-    folder = tmp_path_factory.mktemp("plugin-node")
-    try:
-        node.assemble()
-        archive = _zip()
-    except EtalageError as error:
-        unavailable("plugin", str(error))
-        return
-    with warnings.catch_warnings():
-        # The node is meant to outlive the handle of its process.
-        warnings.simplefilter("ignore", ResourceWarning)
-        started = node.start(folder, with_plugin=archive)
-    try:
+    with node_of(tmp_path_factory.mktemp("plugin-node")) as started:
         yield started.url
-    finally:
-        node.stop(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +115,18 @@ class Door:
         return made
 
 
-def _door(url: str, home: Path, shards: int) -> Iterator[Door]:
+@contextmanager
+def opened(url: str, home: Path, shards: int, replicas: int = 0, text_model: str = "hashing") -> Iterator[Door]:
+    """The generated shop in an index of its own, with the packaged ranker pushed for it and a pipeline that the index has by default."""
     index = f"plugin-{uuid4().hex[:8]}"
-    settings = Settings(home=home, opensearch_url=url, opensearch_timeout=60, shards=shards, text_model="hashing", index=index)
-    engine, encoder = ClusterEngine(settings), HashingEncoder()
+    settings = Settings(
+        home=home, opensearch_url=url, opensearch_timeout=60, shards=shards, replicas=replicas, text_model=text_model, index=index
+    )
+    engine, encoder = ClusterEngine(settings), models.ensure(settings)
     ranker = Ranker(artifact.load(STARTER))
     with httpx.Client(timeout=PATIENCE) as client:
-        generation = fill(engine, index)
+        generation = fill(engine, index, encoder)
+        client.get(f"{url}/_cluster/health/{generation}?wait_for_status=green&timeout=60s").raise_for_status()
         client.post(f"{url}/{generation}/_forcemerge?max_num_segments=1").raise_for_status()
         engine.refresh(generation)
         searchers = Searcher(engine, index, encoder, ranker), Searcher(engine, index, encoder, None)
@@ -130,10 +142,12 @@ def _door(url: str, home: Path, shards: int) -> Iterator[Door]:
 @pytest.fixture(scope="session")
 def one_shard(plugin_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """An index of one shard."""
-    yield from _door(plugin_url, tmp_path_factory.mktemp("one"), 1)
+    with opened(plugin_url, tmp_path_factory.mktemp("one"), 1) as door:
+        yield door
 
 
 @pytest.fixture(scope="session")
 def three_shards(plugin_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """An index of three shards."""
-    yield from _door(plugin_url, tmp_path_factory.mktemp("three"), 3)
+    with opened(plugin_url, tmp_path_factory.mktemp("three"), 3) as door:
+        yield door

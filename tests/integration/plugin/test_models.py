@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
-import zipfile
 from collections.abc import Iterator
-from hashlib import sha256
-from typing import Any
 
 import httpx
 import orjson
@@ -17,13 +13,10 @@ from etalage.core.errors import ModelError
 from etalage.core.settings import Settings
 from opensearch.cluster import plugin
 from opensearch.cluster.client import Client
-from ranker.features import NAMES, contract_hash
 from ranker.rerank import STARTER
 from workers.plugin import pack
 
-onnx = pytest.importorskip("onnx")
-helper, FLOAT = onnx.helper, onnx.TensorProto.FLOAT
-ANY = {"content-type": "application/*"}
+from .artifacts import ANY, artifact, hostile, ranking, zipped
 
 
 @pytest.fixture(scope="module")
@@ -45,74 +38,6 @@ def node(settings: Settings) -> Iterator[Client]:
 def http(plugin_url: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=f"{plugin_url}/_etalage/", timeout=60) as made:
         yield made
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return packed.getvalue()
-
-
-def artifact(model: bytes, **changes: Any) -> dict[str, bytes]:
-    """The files of an artifact around a model."""
-    told = {
-        "name": "own",
-        "format": 1,
-        "features": NAMES,
-        "contract": contract_hash(),
-        "model_hash": sha256(model).hexdigest(),
-    }
-    return {"manifest.json": orjson.dumps(told | changes), "model.onnx": model}
-
-
-def network(*nodes: Any, columns: int = len(NAMES), weights: tuple[Any, ...] = ()) -> bytes:
-    """A model of the shape of a ranker's."""
-    ends = (
-        [helper.make_tensor_value_info("features", FLOAT, ["n", columns])],
-        [helper.make_tensor_value_info("scores", FLOAT, ["n"])],
-    )
-    graph = helper.make_graph(list(nodes), "own", *ends, list(weights))
-    model: bytes = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
-    ).SerializeToString()
-    return model
-
-
-def largest(output: str) -> Any:
-    """The largest number of each row."""
-    return helper.make_node("ReduceMax", ["features"], [output], axes=[1], keepdims=0)
-
-
-def ranking(columns: int = len(NAMES)) -> bytes:
-    return network(largest("scores"), columns=columns)
-
-
-def endless() -> bytes:
-    """A loop whose condition stays true."""
-    true = helper.make_node("Constant", [], ["go"], value=helper.make_tensor("go", onnx.TensorProto.BOOL, [], [True]))
-    body = helper.make_graph(
-        [helper.make_node("Identity", ["before"], ["after"]), helper.make_node("Identity", ["held"], ["kept"])],
-        "body",
-        [
-            helper.make_tensor_value_info("turn", onnx.TensorProto.INT64, []),
-            helper.make_tensor_value_info("before", onnx.TensorProto.BOOL, []),
-            helper.make_tensor_value_info("held", FLOAT, ["n"]),
-        ],
-        [
-            helper.make_tensor_value_info("after", onnx.TensorProto.BOOL, []),
-            helper.make_tensor_value_info("kept", FLOAT, ["n"]),
-        ],
-    )
-    return network(true, largest("top"), helper.make_node("Loop", ["", "go", "top"], ["scores"], body=body))
-
-
-def elsewhere() -> bytes:
-    """Weights that lie in another file."""
-    weights = onnx.TensorProto(name="w", data_type=FLOAT, dims=[1], data_location=onnx.TensorProto.EXTERNAL)
-    weights.external_data.add(key="location", value="../../../../etc/passwd")
-    return network(largest("top"), helper.make_node("Add", ["top", "w"], ["scores"]), weights=(weights,))
 
 
 def test_a_model_is_pushed_switched_taken_back_and_removed(node: Client, settings: Settings) -> None:
@@ -168,30 +93,7 @@ def test_what_is_not_there_is_404_and_no_name_is_400(http: httpx.Client) -> None
 def test_hostile_models_are_refused_and_what_serves_stays(http: httpx.Client, node: Client) -> None:
     good = zipped(artifact(ranking(), name="good"))
     serving = plugin.push(node, "guarded", good)
-    model = ranking()
-    zero = helper.make_node("Sub", ["top", "top"], ["zero"])
-    wrong: dict[str, bytes] = {
-        "nothing": b" ",
-        "no zip": b"hello" * 1000,
-        "cut off": good[: len(good) // 2],
-        "no model": zipped({"manifest.json": b"{}"}),
-        "not ONNX": zipped(artifact(b"not a model")),
-        "other hash": zipped(artifact(model, model_hash="0" * 64)),
-        "other contract": zipped(artifact(model, contract="0" * 16)),
-        "other features": zipped(artifact(model, features=NAMES[::-1])),
-        "a path": zipped(artifact(model) | {"../../evil.so": b"x"}),
-        "a path in the manifest": zipped({"manifest.json": b'{"name": "../../etc"', "model.onnx": model}),
-        "one column less": zipped(artifact(ranking(len(NAMES) - 1))),
-        "no output": zipped(artifact(network())),
-        "an unknown operator": zipped(artifact(network(helper.make_node("Nonsense", ["features"], ["scores"])))),
-        "another domain": zipped(artifact(network(helper.make_node("Op", ["features"], ["scores"], domain="evil")))),
-        "an endless loop": zipped(artifact(endless())),
-        "weights elsewhere": zipped(artifact(elsewhere())),
-        "a bomb": zipped(artifact(model) | {"encoder/model.onnx": bytes(200 << 20)}),
-        "not finite": zipped(
-            artifact(network(largest("top"), zero, helper.make_node("Div", ["top", "zero"], ["scores"])))
-        ),
-    }
+    wrong = hostile(good)
     for name, body in wrong.items():
         answer = http.put("models/guarded", content=body, headers=ANY)
         assert answer.status_code == 400, (name, answer.status_code, answer.text)

@@ -29,6 +29,24 @@ FUSED, RANKED = 2e-5, 1e-4
 
 NONE = "_none"
 
+HOSTILE: list[tuple[Any, str]] = [
+    ([], "must be an object"),
+    ("on", "must be an object"),
+    ({"vectr": [1]}, "vectr"),
+    ({"query": 7}, "must be a text"),
+    ({"query": "a" * 5000}, "5000 characters"),
+    ({"vector": "1,2"}, "list of"),
+    ({"vector": []}, "list of"),
+    ({"vector": [1.0] * 5000}, "list of"),
+    ({"vector": [0.0] * 256}, "only zeros"),
+    ({"vector": ["NaN"] * 256}, "no finite number"),
+    ({"vector": [1e39] * 256}, "no finite number"),
+    ({"vector": [[1.0]]}, "no finite number"),
+    ({"vector": [1.0] * 3}, "has 3 numbers"),
+    ({"explain": "perhaps"}, "true or false"),
+]
+"""Values of `ext.etalage` that are refused, and what the refusal says."""
+
 
 @pytest.fixture(scope="module", params=["one_shard", "three_shards"])
 def door(request: pytest.FixtureRequest) -> Iterator[Door]:
@@ -226,25 +244,7 @@ def test_other_indexes_pass(door: Door) -> None:
     door.client.delete(f"{door.url}/{name}").raise_for_status()
 
 
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ([], "must be an object"),
-        ("on", "must be an object"),
-        ({"vectr": [1]}, "vectr"),
-        ({"query": 7}, "must be a text"),
-        ({"query": "a" * 5000}, "5000 characters"),
-        ({"vector": "1,2"}, "list of"),
-        ({"vector": []}, "list of"),
-        ({"vector": [1.0] * 5000}, "list of"),
-        ({"vector": [0.0] * 256}, "only zeros"),
-        ({"vector": ["NaN"] * 256}, "no finite number"),
-        ({"vector": [1e39] * 256}, "no finite number"),
-        ({"vector": [[1.0]]}, "no finite number"),
-        ({"vector": [1.0] * 3}, "has 3 numbers"),
-        ({"explain": "perhaps"}, "true or false"),
-    ],
-)
+@pytest.mark.parametrize(("given", "says"), HOSTILE)
 def test_hostile_options_are_refused(one_shard: Door, given: Any, says: str) -> None:
     answer = one_shard.ask({"query": multi("red shoes"), "ext": {"etalage": given}})
     assert answer.status_code == 400 and says in answer.text

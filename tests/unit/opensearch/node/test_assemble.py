@@ -148,7 +148,7 @@ def test_a_failing_maven_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 # settings and command line
 def test_the_nodes_settings_keep_it_on_this_machine(tmp_path: Path) -> None:
-    made = dict(line.split(": ", 1) for line in process.settings(tmp_path, "abc", 9201, 9301).splitlines())
+    made = dict(line.split(": ", 1) for line in process.settings(tmp_path, "abc", 9201, 9301, "etalage-abc").splitlines())
     assert made["network.host"] == "127.0.0.1" and made["discovery.type"] == "single-node"
     assert (made["http.port"], made["transport.port"]) == ("9201", "9301")
     assert (made["path.data"], made["path.logs"]) == (str(tmp_path / "data"), str(tmp_path / "logs"))

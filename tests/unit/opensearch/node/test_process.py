@@ -41,8 +41,8 @@ def stand_in(tmp_path: Path) -> Iterator[tuple[Node, subprocess.Popen[bytes]]]:
     )
     with child:
         assert child.stdout is not None and child.stdout.readline() == b"up\n"
-        node = Node("abc", "http://127.0.0.1:9", child.pid, run)
-        state.write(tmp_path, node, http=9, transport=10)
+        node = Node("abc", "http://127.0.0.1:9", child.pid, run, "etalage-abc", 10)
+        state.write(tmp_path, node)
         yield node, child
         child.kill()
 
@@ -82,7 +82,7 @@ def test_a_process_that_took_over_the_pid_is_left_alone(
     other = state.place(tmp_path, "other")
     (other / "config").mkdir(parents=True)
     (other / "config" / "opensearch.yml").touch()
-    state.write(tmp_path, Node("other", "http://127.0.0.1:9", child.pid, other), http=9, transport=10)
+    state.write(tmp_path, Node("other", "http://127.0.0.1:9", child.pid, other, "etalage-other", 10))
     assert process.running(tmp_path) is None and process.stop(tmp_path) is False
     assert child.poll() is None
     assert not other.exists(), "what a node that died has left is removed"
@@ -121,15 +121,27 @@ def test_free_ports_differ_and_can_be_taken() -> None:
 
 
 def test_a_path_with_yaml_in_it_is_quoted() -> None:
-    made = process.settings(Path("/a: b #c"), "abc", 1, 2).splitlines()
+    made = process.settings(Path("/a: b #c"), "abc", 1, 2, "etalage-abc").splitlines()
     assert 'path.data: "/a: b #c/data"' in made and "node.name: abc" in made
+
+
+def test_the_first_node_of_a_cluster_founds_it_and_others_find_it_there(tmp_path: Path) -> None:
+    alone, first, second = (
+        dict(line.split(": ", 1) for line in process.settings(tmp_path, "abc", 1, 2, "etalage-one", beside).splitlines())
+        for beside in (None, [], [Node("one", "http://127.0.0.1:8", 7, tmp_path, "etalage-one", 9)])
+    )
+    founds, seeds = "cluster.initial_cluster_manager_nodes", "discovery.seed_hosts"
+    assert alone["discovery.type"] == "single-node" and not {founds, seeds} & alone.keys()
+    assert (first[founds], first[seeds]) == ('["abc"]', "[]") and "discovery.type" not in first
+    assert second[seeds] == '["127.0.0.1:9"]' and not {founds, "discovery.type"} & second.keys()
+    assert first["cluster.name"] == second["cluster.name"] == "etalage-one"
 
 
 @given(st.text(alphabet=string.ascii_letters + string.digits + "/._- :#'\"\\é{}&*!", min_size=1))
 def test_a_quoted_value_is_json_and_a_bare_one_plain(text: str) -> None:
     import json
 
-    made = process._scalar(text)
+    made = process._yaml(text)
     if made.startswith('"'):
         assert json.loads(made) == text
     else:

@@ -14,9 +14,9 @@ from opensearch.node.state import Node
 
 
 def test_a_node_is_read_back_with_its_ports_and_start_beside_it(tmp_path: Path) -> None:
-    node = Node("abc", "http://127.0.0.1:9201", 4_000_000, state.place(tmp_path, "abc"))
+    node = Node("abc", "http://127.0.0.1:9201", 4_000_000, state.place(tmp_path, "abc"), "etalage-abc", 9301)
     before = datetime.now(UTC).replace(microsecond=0)
-    state.write(tmp_path, node, http=9201, transport=9301)
+    state.write(tmp_path, node)
     assert state.read(tmp_path) == node
     told = orjson.loads((tmp_path / state.STATE).read_bytes())
     assert told["ports"] == {"http": 9201, "transport": 9301}
@@ -34,13 +34,15 @@ def test_a_node_is_read_back_with_its_ports_and_start_beside_it(tmp_path: Path) 
         '"text"',
         "{}",
         '{"id": "x", "url": "u", "pid": 7}',
-        '{"id": "x", "url": "u", "pid": "seven", "folder": "/t/etalage-node-x"}',
-        '{"id": "x", "url": "u", "pid": null, "folder": "/t/etalage-node-x"}',
-        '{"id": "x", "url": "u", "pid": 7, "folder": 3}',
-        '{"id": "x", "url": "u", "pid": 0, "folder": "/t/etalage-node-x"}',
-        '{"id": "x", "url": "u", "pid": -1, "folder": "/t/etalage-node-x"}',
-        '{"id": "x", "url": "u", "pid": 7, "folder": "/"}',
-        '{"id": "x", "url": "u", "pid": 7, "folder": "/t/etalage-node-y"}',
+        '{"id": "x", "url": "u", "pid": 7, "folder": "/t/etalage-node-x"}',
+        '{"id": "x", "url": "u", "pid": 7, "folder": "/t/etalage-node-x", "cluster": "c", "ports": []}',
+        '{"id": "x", "url": "u", "pid": "seven", "folder": "/t/etalage-node-x", "cluster": "c", "ports": {"transport": 2}}',
+        '{"id": "x", "url": "u", "pid": null, "folder": "/t/etalage-node-x", "cluster": "c", "ports": {"transport": 2}}',
+        '{"id": "x", "url": "u", "pid": 7, "folder": 3, "cluster": "c", "ports": {"transport": 2}}',
+        '{"id": "x", "url": "u", "pid": 0, "folder": "/t/etalage-node-x", "cluster": "c", "ports": {"transport": 2}}',
+        '{"id": "x", "url": "u", "pid": -1, "folder": "/t/etalage-node-x", "cluster": "c", "ports": {"transport": 2}}',
+        '{"id": "x", "url": "u", "pid": 7, "folder": "/", "cluster": "c", "ports": {"transport": 2}}',
+        '{"id": "x", "url": "u", "pid": 7, "folder": "/t/etalage-node-y", "cluster": "c", "ports": {"transport": 2}}',
     ],
 )
 def test_a_file_that_is_not_ours_is_not_believed(tmp_path: Path, text: str) -> None:
@@ -51,7 +53,7 @@ def test_a_file_that_is_not_ours_is_not_believed(tmp_path: Path, text: str) -> N
 
 
 def test_our_own_process_is_no_node(tmp_path: Path) -> None:
-    assert not state.alive(Node("abc", "u", os.getpid(), state.place(tmp_path, "abc")))
+    assert not state.alive(Node("abc", "u", os.getpid(), state.place(tmp_path, "abc"), "c", 2))
 
 
 def test_forgetting_removes_a_nodes_folder_but_no_folder_that_is_none(tmp_path: Path) -> None:
@@ -60,7 +62,7 @@ def test_forgetting_removes_a_nodes_folder_but_no_folder_that_is_none(tmp_path: 
     (real / "config" / "opensearch.yml").touch()
     other.mkdir()
     for name, run in (("real", real), ("other", other)):
-        state.write(tmp_path, Node(name, "u", 4_000_000, run), http=1, transport=2)
+        state.write(tmp_path, Node(name, "http://127.0.0.1:1", 4_000_000, run, "c", 2))
         state.forget(tmp_path)
     assert not real.exists() and other.exists()
     assert not (tmp_path / state.STATE).exists()

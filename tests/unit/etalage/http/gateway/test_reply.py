@@ -101,6 +101,13 @@ def test_hits_come_in_the_rankers_order_with_what_the_page_brought() -> None:
     assert "aggregations" not in response and "suggest" not in response
 
 
+def test_a_hit_that_is_not_there_any_more_is_left_out() -> None:
+    page = {"_shards": {"total": 1}, "hits": {"hits": [{"_id": "p2", "_source": {"title": "blue shoe"}}]}}
+    response = reply.ranked(read({"query": {"match": {"title": "red"}}}), answered(), page, "starter", 7)
+    assert [hit["_id"] for hit in response["hits"]["hits"]] == ["p2"] and response["hits"]["max_score"] == 0.4
+    assert [one["_id"] for one in response["ext"]["etalage"]["hits"]] == ["p2"]
+
+
 def test_without_a_page_only_ids_and_scores_are_shown() -> None:
     response = reply.ranked(read({"_source": False}), answered(aggregations={"a": {"value": 1}}), None, "starter", 1)
     assert [set(hit) for hit in response["hits"]["hits"]] == [{"_index", "_id", "_score"}] * 2

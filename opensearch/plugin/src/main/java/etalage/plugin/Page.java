@@ -107,11 +107,17 @@ final class Page {
         return fields == null ? List.of() : fields;
     }
 
-    /** The response, with what the search for the page brought. */
-    SearchResponse answer(SearchHit[] brought) {
+    /**
+     * The response, with what the search for the page brought, null when there was none. A hit that it did not bring, removed in between
+     * or on a shard that failed, is left out; shards that failed it failed the response.
+     */
+    SearchResponse answer(SearchResponse brought) {
         Map<String, SearchHit> byId = new HashMap<>();
-        for (SearchHit hit : brought) {
-            byId.put(hit.getId(), hit);
+        if (brought != null) {
+            for (SearchHit hit : brought.getHits().getHits()) {
+                byId.put(hit.getId(), hit);
+            }
+            rows.removeIf(row -> !byId.containsKey(Hits.id(ranking.hits().get(row))));
         }
         SearchHit[] shown = new SearchHit[rows.size()];
         float best = Float.NaN;
@@ -133,20 +139,22 @@ final class Page {
                 given.getNumReducePhases(),
                 exts,
                 given.getProcessorResult());
+        boolean less = brought != null && brought.getFailedShards() > response.getFailedShards();
+        SearchResponse shards = less ? brought : response;
         return new SearchResponse(
                 sections,
                 response.getScrollId(),
-                response.getTotalShards(),
-                response.getSuccessfulShards(),
-                response.getSkippedShards(),
+                shards.getTotalShards(),
+                shards.getSuccessfulShards(),
+                shards.getSkippedShards(),
                 took(),
                 response.getPhaseTook(),
-                response.getShardFailures(),
+                shards.getShardFailures(),
                 response.getClusters(),
                 response.pointInTimeId());
     }
 
-    /** A hit as it is shown; one that was removed in between has no more than its id. */
+    /** A hit as it is shown: with what was brought, or with its id alone when that is all that is wanted. */
     private SearchHit shown(int row, SearchHit brought) {
         SearchHit found = ranking.hits().get(row), shown = brought;
         if (shown == null) {

@@ -103,9 +103,9 @@ final class RankProcessor extends AbstractProcessor implements SearchResponsePro
         }
         sent.degraded().forEach(stats::degraded);
         long started = System.nanoTime();
-        ActionListener<SearchHit[]> shown = new ActionListener<>() {
+        ActionListener<SearchResponse> shown = new ActionListener<>() {
             @Override
-            public void onResponse(SearchHit[] brought) {
+            public void onResponse(SearchResponse brought) {
                 SearchResponse answer;
                 try {
                     answer = page.answer(brought);
@@ -125,9 +125,9 @@ final class RankProcessor extends AbstractProcessor implements SearchResponsePro
         };
         SearchRequest search = page.search();
         if (search == null) {
-            shown.onResponse(new SearchHit[0]);
+            shown.onResponse(null);
         } else {
-            client.search(search, ActionListener.map(shown, answered -> answered.getHits().getHits()));
+            Again.search(client::search, search, shown);
         }
     }
 }

@@ -210,7 +210,7 @@ final class RetrieveProcessor extends AbstractProcessor implements SearchRequest
         } else {
             long started = System.nanoTime();
             SearchRequest search = Retrieval.near(request, sent.asked(), knn, options.neighbours());
-            parts.client().search(search, parts.work().limited(sent.asked().left(), new ActionListener<>() {
+            Again.search(parts.client()::search, search, parts.work().limited(sent.asked().left(), new ActionListener<>() {
                 @Override
                 public void onResponse(SearchResponse response) {
                     parts.stats().time("near", System.nanoTime() - started);

@@ -60,8 +60,8 @@ class PageTest {
 
     @Test
     void hitsThatWereBroughtArePutInOrder() {
-        SearchHit brought = new SearchHit(1, "a", Map.of(), Map.of());
-        SearchResponse answer = page(new SearchSourceBuilder().size(2).explain(true)).answer(new SearchHit[] {brought});
+        SearchHit[] brought = {new SearchHit(1, "a", Map.of(), Map.of()), new SearchHit(2, "b", Map.of(), Map.of())};
+        SearchResponse answer = page(new SearchSourceBuilder().size(2).explain(true)).answer(response(brought));
         SearchHit[] shown = answer.getHits().getHits();
         assertEquals(List.of("b", "a"), List.of(shown[0].getId(), shown[1].getId()));
         assertTrue(shown[0].getScore() > shown[1].getScore() && shown[1].getScore() > 0);
@@ -75,17 +75,35 @@ class PageTest {
     }
 
     @Test
+    void aHitThatIsNotThereAnyMoreIsLeftOut() {
+        SearchHit kept = new SearchHit(1, "a", Map.of(), Map.of());
+        SearchHit[] shown = page(new SearchSourceBuilder().size(2)).answer(response(new SearchHit[] {kept})).getHits().getHits();
+        assertEquals(List.of("a"), List.of(shown).stream().map(SearchHit::getId).toList());
+    }
+
+    @Test
     void anEmptyPageHasNoBestScore() {
-        assertTrue(Float.isNaN(page(new SearchSourceBuilder().from(3)).answer(new SearchHit[0]).getHits().getMaxScore()));
+        assertTrue(Float.isNaN(page(new SearchSourceBuilder().from(3)).answer(null).getHits().getMaxScore()));
+    }
+
+    @Test
+    void shardsThatFailedToShowAPageAreTold() {
+        ShardSearchFailure lost = new ShardSearchFailure(new IllegalStateException("lost"));
+        SearchResponse answer = page(new SearchSourceBuilder()).answer(response(new SearchHit[0], lost));
+        assertEquals(List.of(1, 0), List.of(answer.getFailedShards(), answer.getSuccessfulShards()));
+        assertEquals(0, answer.getHits().getHits().length);
+        assertEquals(0, page(new SearchSourceBuilder()).answer(response(hits)).getFailedShards());
     }
 
     private Page page(SearchSourceBuilder source) {
         Sent sent = new Sent(HitsTest.asked(source, 200), null, null, List.of("rerank"));
+        Ranking ranking = Ranking.of(sent, List.of(hits), null, new Stats());
+        return Page.of(new SearchRequest("shop"), response(hits), sent, ranking);
+    }
+
+    private static SearchResponse response(SearchHit[] hits, ShardSearchFailure... failures) {
         SearchHits found = new SearchHits(hits, new TotalHits(7, TotalHits.Relation.EQUAL_TO), Float.NaN);
         InternalSearchResponse sections = new InternalSearchResponse(found, null, null, null, false, null, 1);
-        SearchResponse response = new SearchResponse(
-                sections, null, 1, 1, 0, 3, ShardSearchFailure.EMPTY_ARRAY, SearchResponse.Clusters.EMPTY);
-        Ranking ranking = Ranking.of(sent, List.of(hits), null, new Stats());
-        return Page.of(new SearchRequest("shop"), response, sent, ranking);
+        return new SearchResponse(sections, null, 1, 1 - failures.length, 0, 3, failures, SearchResponse.Clusters.EMPTY);
     }
 }
