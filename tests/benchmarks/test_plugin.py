@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,7 +28,7 @@ from ranker.search import Ask, Searcher
 from ranker.training import judgments
 from workers.plugin import push
 
-from ..integration.plugin.conftest import RANK, RETRIEVE, SLOW, plugin_url
+from ..integration.plugin.conftest import RANK, RETRIEVE, SLOW, node_of, plugin_url
 from .conftest import ICECAT, JSON, Hybrid, copied, interleaved, note, p50, p99
 from .test_search import with_vector
 
@@ -115,14 +117,13 @@ def test_ranked_in_the_node(
     client.close()
 
 
-@pytest.fixture(scope="module")
-def twin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of one more node without the plugin."""
-    folder = tmp_path_factory.mktemp("twin")
+@contextmanager
+def plain(folder: Path) -> Iterator[node.Node]:
+    """A node without the plugin."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # it outlives the handle of its process
         started = node.start(folder)
-    yield started.url
+    yield started
     node.stop(folder)
 
 
@@ -130,35 +131,33 @@ def twin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_installed_and_unused(
     benchmark: Any,
     embedded: SearchEngine,
-    engine: SearchEngine,
-    cluster: SearchEngine,
     settings: Settings,
-    plugin_url: str,
-    node_url: str,
-    twin_url: str,
     cluster_index: str,
     encoder: Encoder,
     queries: Iterator[str],
+    tmp_path: Path,
 ) -> None:
-    """The same searches without the pipeline on a node that has the plugin and on one that has not. How far two nodes without it lie apart says
-    how much of a difference means something."""
-    with copied(embedded, settings, twin_url, cluster_index):
-        nodes = [Hybrid(url, cluster_index) for url in (plugin_url, node_url, twin_url)]
+    """The same searches without the pipeline on a node that has the plugin and on one that has not, all started for this. How far two
+    nodes without it lie apart says how much of a difference means something."""
 
-        def search(bare: Hybrid) -> Callable[[tuple[str, Floats]], None]:
-            def one(given: tuple[str, Floats]) -> None:
-                assert bare.search(*given)
+    def searching(bare: Hybrid) -> Callable[[tuple[str, Floats]], None]:
+        def search(given: tuple[str, Floats]) -> None:
+            assert bare.search(*given)
 
-            return one
+        return search
 
-        asked = itertools.tee((with_vector(encoder, queries) for _ in itertools.count()), len(nodes))
-        given = [partial(next, one) for one in asked]
-        having, without, twin = interleaved(benchmark, [search(one) for one in nodes], given, PER_ROUND)
+    with ExitStack() as ending:
+        having = ending.enter_context(node_of(tmp_path / "having"))
+        nodes = [having, *(ending.enter_context(plain(tmp_path / name)) for name in ("without", "twin"))]
         for one in nodes:
-            one.close()
-    for name, ours in (("plugin_unused", having), ("plugin_unused_twin", twin)):
-        note(name, p50(ours), p50(without))
-        note(f"{name}_p99", p99(ours), p99(without))
+            ending.enter_context(copied(embedded, settings, one.url, cluster_index))
+        asked = itertools.tee((with_vector(encoder, queries) for _ in itertools.count()), len(nodes))
+        hybrids = [ending.enter_context(closing(Hybrid(one.url, cluster_index))) for one in nodes]
+        calls, inputs = [searching(one) for one in hybrids], [partial(next, one) for one in asked]
+        ours, theirs, twin = interleaved(benchmark, calls, inputs, PER_ROUND)
+    for name, times in (("plugin_unused", ours), ("plugin_unused_twin", twin)):
+        note(name, p50(times), p50(theirs))
+        note(f"{name}_p99", p99(times), p99(theirs))
 
 
 @pytest.mark.node

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from opensearch.engine import IndexSpec
 from opensearch.node import Node
 
 from ..conftest import unavailable
+from ..threads import Threads
 
 pytestmark = [pytest.mark.node, pytest.mark.worker]
 
@@ -151,23 +151,13 @@ def ready(url: str) -> bool:
         return False
 
 
-class Load:
+class Load(Threads):
     """Threads that search until they are told to stop, and note every answer."""
 
     def __init__(self, url: str) -> None:
+        super().__init__(THREADS, PATIENCE)
         self.answers: list[Answered] = []
-        self._url, self._stop = url, threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(THREADS)]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *told: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(PATIENCE)
+        self._url = url
 
     def since(self, moment: float) -> list[Answered]:
         """The answers to what was asked after a moment."""

@@ -3,10 +3,8 @@ package etalage.plugin;
 import java.util.Arrays;
 import java.util.function.BiConsumer;
 import org.opensearch.ExceptionsHelper;
-import org.opensearch.action.search.SearchPhaseExecutionException;
 import org.opensearch.action.search.SearchRequest;
 import org.opensearch.action.search.SearchResponse;
-import org.opensearch.action.search.ShardSearchFailure;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.rest.RestStatus;
 
@@ -22,7 +20,7 @@ final class Again {
         send.accept(search, new ActionListener<>() {
             @Override
             public void onResponse(SearchResponse partial) {
-                if (worthwhile(partial.getShardFailures())) {
+                if (Arrays.stream(partial.getShardFailures()).anyMatch(one -> lost(one.status()))) {
                     send.accept(search, ActionListener.wrap(told::onResponse, failure -> told.onResponse(partial)));
                 } else {
                     told.onResponse(partial);
@@ -31,8 +29,7 @@ final class Again {
 
             @Override
             public void onFailure(Exception failure) {
-                Throwable shards = ExceptionsHelper.unwrap(failure, SearchPhaseExecutionException.class);
-                if (shards instanceof SearchPhaseExecutionException phase && worthwhile(phase.shardFailures())) {
+                if (lost(ExceptionsHelper.status(failure))) {
                     send.accept(search, told);
                 } else {
                     told.onFailure(failure);
@@ -41,8 +38,8 @@ final class Again {
         });
     }
 
-    /** Whether a shard failed of something else than too much to do, which another search would add to. */
-    private static boolean worthwhile(ShardSearchFailure[] failures) {
-        return Arrays.stream(failures).anyMatch(one -> one.status() != RestStatus.TOO_MANY_REQUESTS);
+    /** Whether something failed of itself: not of what was asked, nor of too much to do, which another search would add to. */
+    private static boolean lost(RestStatus status) {
+        return status.getStatus() >= 500;
     }
 }

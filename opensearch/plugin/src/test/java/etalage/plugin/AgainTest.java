@@ -46,6 +46,9 @@ class AgainTest {
     void aFailureOfShardsIsAskedForOnceMore() throws Exception {
         answers.addAll(List.of(failure(LOST), WHOLE));
         assertSame(WHOLE, ask());
+        // A node that is gone before it is asked for hits fails the search without a word of shards.
+        answers.addAll(List.of(new SearchPhaseExecutionException("fetch", "", new IllegalStateException("lost"), ShardSearchFailure.EMPTY_ARRAY), WHOLE));
+        assertSame(WHOLE, ask());
         answers.addAll(List.of(failure(LOST), failure(LOST)));
         assertTrue(failed() instanceof SearchPhaseExecutionException);
     }
