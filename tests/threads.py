@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from typing import Self
 
 
-class Threads:
+class Threads(ABC):
     """Threads that each do `_run(number)`, which ends when `_stop` is set; within `with` they are at work."""
 
     def __init__(self, count: int, patience: float) -> None:
@@ -23,5 +24,6 @@ class Threads:
         for thread in self._threads:
             thread.join(self._patience)
 
+    @abstractmethod
     def _run(self, number: int) -> None:
-        raise NotImplementedError
+        """What one of them does."""

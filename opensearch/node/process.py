@@ -97,7 +97,7 @@ def _launch(
     id = uuid4().hex[:12]
     http, transport = _free_ports()
     run = state.place(_ROOTS_RUNS if user else folder, id)
-    cluster = beside[0].cluster if beside else f"etalage-{id}"
+    cluster = beside[0].cluster if beside else state.alone(id)
     try:
         _furnish(run, distribution, settings(run, id, http, transport, cluster, beside), user)
         if with_plugin is not None:

@@ -36,6 +36,11 @@ def place(base: Path, id: str) -> Path:
     return base / f"{_PREFIX}{id}"
 
 
+def alone(id: str) -> str:
+    """The name of the cluster that the node `id` founds, alone in it at first; that of a file which names none."""
+    return f"etalage-{id}"
+
+
 def configuration(run: Path) -> str:
     """The argument that tells a node where its settings are; no other process has the same."""
     return f"-Dopensearch.path.conf={run / 'config'}"
@@ -61,10 +66,9 @@ def read(folder: Path) -> Node | None:
     """The node that `folder` notes, running or not; None when there is none or the file is not one of ours."""
     try:
         told = orjson.loads((folder / STATE).read_bytes())
-        node = Node(
-            str(told["id"]), str(told["url"]), int(told["pid"]), Path(told["folder"]), str(told["cluster"]),
-            int(told["ports"]["transport"]),
-        )  # fmt: skip
+        id, transport = str(told["id"]), int(told["ports"]["transport"])
+        cluster = str(told.get("cluster", alone(id)))
+        node = Node(id, str(told["url"]), int(told["pid"]), Path(told["folder"]), cluster, transport)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     # Its folder is removed with the node, so only one that we would have made is believed.

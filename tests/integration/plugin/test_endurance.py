@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import sys
@@ -45,11 +44,8 @@ def searches(index: str) -> list[str]:
     """What frontends send, no text twice: plain, with facets, highlights, conditions, parts, and of a later page."""
     generator, seen = random.Random(3), set[str]()
     titles = [product.title.split() for product in make_shop(SEED, PRODUCTS).products]
-    for number in itertools.count():
-        if len(seen) == TEXTS:
-            break
-        some = generator.sample(titles[number % len(titles)] + generator.choice(titles), 3)
-        seen.add(" ".join(some))
+    while len(seen) < TEXTS:
+        seen.add(" ".join(generator.sample(generator.choice(titles) + generator.choice(titles), 3)))
     found = []
     for number, text in enumerate(sorted(seen)):
         body: dict[str, Any] = {"query": multi(text)}

@@ -24,6 +24,13 @@ def test_a_node_is_read_back_with_its_ports_and_start_beside_it(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == [state.STATE]
 
 
+def test_a_node_whose_file_names_no_cluster_is_alone_in_its_own(tmp_path: Path) -> None:
+    run = state.place(tmp_path, "abc")
+    told = {"id": "abc", "url": "http://127.0.0.1:9201", "pid": 7, "folder": str(run), "ports": {"transport": 9301}}
+    (tmp_path / state.STATE).write_bytes(orjson.dumps(told))
+    assert state.read(tmp_path) == Node("abc", "http://127.0.0.1:9201", 7, run, "etalage-abc", 9301)
+
+
 @pytest.mark.parametrize(
     "text",
     [
