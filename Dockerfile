@@ -1,6 +1,6 @@
 # The encoder is exported in a stage of its own: torch is needed for that, and for nothing after.
 FROM python:3.11-slim AS base
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 ETALAGE_MODELS=/models ETALAGE_HOME=/data
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 ETALAGE_MODELS=/models ETALAGE_HOME=/data XDG_CACHE_HOME=/data/.cache
 WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY etalage etalage

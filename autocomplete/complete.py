@@ -95,9 +95,9 @@ class Completer:
         return completer
 
     def warm(self) -> None:
-        """Complete so that every kernel and the model were called once: on a new machine that compiles them, which takes a while. Raises
-        EngineError when there are no completions."""
-        for prefix in ("", "a b", "zqjxv"):
+        """Complete so that every kernel, the model and the dictionaries of Chinese were used once: on a new machine kernels are compiled by
+        that, which takes some twenty seconds. Raises EngineError when there are no completions."""
+        for prefix in ("", "a b", "zqjxv", "龘"):
             self.complete(prefix, 1)
         with suppress(ModelError):  # those who send a context are told; the others do without the model
             self.complete("", 1, context=Context(("a",)))

@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pypinyin import Style, lazy_pinyin
-
 _HAN: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _ENDS: Final = (2, 3, 4)
 """Characters at the end of a text that can be typed alone: Chinese names put the thing last (红色沙发, a red sofa)."""
@@ -46,6 +44,8 @@ def _pieces(text: str) -> list[str]:
 
 def _syllables(text: str) -> list[str]:
     """The pieces of a text, Chinese characters as pinyin."""
+    from pypinyin import Style, lazy_pinyin  # here, since loading its dictionaries takes longer than most commands
+
     pieces = _pieces(text)
     read = iter(lazy_pinyin("".join(piece for piece in pieces if _HAN.match(piece)), style=Style.NORMAL))
     return [next(read) if _HAN.match(piece) else piece for piece in pieces]

@@ -8,7 +8,7 @@ key, rate), `body` (size, depth, gunzip), the route. `app.state` has the `shop`,
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from etalage.core.errors import EngineError
 from etalage.core.events import QUERIES
 from etalage.core.settings import Settings
 from etalage.http import errors, keys, operations, routes, suggest
@@ -92,6 +93,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.shop = routes.Shop(settings, engine, searcher)
         log = ubi.Log(lambda documents: engine.append_events(QUERIES, documents))
         app.state.gateway = Gateway(settings, engine, searcher, log)
+        with suppress(EngineError):  # who asks for completions is told what is wrong with them
+            await app.state.shop.completions.warm()
         yield
         app.state.stopping = True
         log.close()

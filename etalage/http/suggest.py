@@ -7,6 +7,8 @@ the middleware's, as for every route.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
@@ -27,10 +29,15 @@ from autocomplete.querylog import CATEGORY, PRODUCT, TYPES
 from etalage.core.errors import EtalageError, QueryError
 from etalage.http import errors
 
+log = logging.getLogger(__name__)
+
 PATH: Final = "/v1/suggest"
 
 MAX_AGE: Final = 30
 """Seconds for which an answer may be kept by whoever carries it."""
+
+_SHORT: Final = 1.0
+"""Seconds after which it is said that the kernels are compiled."""
 
 _ETALAGE: Final = version("etalage")
 _MAX_PARAMETERS: Final = 200
@@ -107,15 +114,25 @@ class Completions:
     async def answer(
         self, prefix: str, size: int, wanted: Wanted = Wanted(), context: Context = Context()
     ) -> list[Completion]:
-        """The best completions (`Completer.complete`); none before any were built. The first calls go to a thread: on a new machine the
-        kernels are compiled by them. Raises EngineError, QueryError."""
+        """The best completions (`Completer.complete`); none before any were built. Raises EngineError, QueryError."""
         completer = self.completer
         if completer is None:
             return []
         if not self._warm:
-            await run_in_threadpool(completer.warm)
-            self._warm = True
+            await self.warm()
         return completer.complete(prefix, size, wanted, context)
+
+    async def warm(self) -> None:
+        """Complete in a thread, so that no shopper waits while the kernels are compiled, which on a new machine takes some twenty seconds.
+        Without completions nothing is done. Raises EngineError where they cannot be read."""
+        completer = self.completer
+        if completer is not None:
+            warming = asyncio.ensure_future(run_in_threadpool(completer.warm))
+            _, late = await asyncio.wait({warming}, timeout=_SHORT)
+            if late:
+                log.warning("what completes is compiled, once on this machine: some twenty seconds")
+            await warming
+            self._warm = True
 
     async def explained(self, question: Question) -> list[tuple[Completion, dict[str, float]]]:
         """The same with what each score is made of (`Completer.explain`); in a thread, since that is for people and takes longer."""

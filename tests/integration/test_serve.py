@@ -14,9 +14,13 @@ import httpx
 import orjson
 import pytest
 
+from autocomplete import shelf
+from autocomplete.index import columns
+from autocomplete.querylog import Entry
+
 pytestmark = pytest.mark.worker
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def start(home: Path, port: int, *words: str, **settings: str) -> subprocess.Popen[bytes]:
@@ -68,6 +72,29 @@ def test_it_drains_and_ends(tmp_path: Path, port: int) -> None:
     assert process.returncode in (0, -signal.SIGTERM)
     lines = [orjson.loads(line) for line in told.splitlines()]
     assert {"/healthz", "/readyz", "/v1/search"} <= {line.get("route") for line in lines} and b"hush" not in told
+
+
+def test_what_completes_is_compiled_before_it_answers(tmp_path: Path, port: int) -> None:
+    entries = [Entry("red sofa", 3.0, "query", "Home > Sofas"), Entry("红色沙发", 2.0), Entry("sofa bed", 1.0, "product")]
+    shelf.write(tmp_path / "completions" / "products", columns(entries), {})
+    cache = tmp_path / "cache"
+    process = start(tmp_path, port, XDG_CACHE_HOME=str(cache))
+    url = f"http://127.0.0.1:{port}"
+
+    def compiled() -> list[str]:
+        return sorted(str(path) for path in cache.rglob("*.nb?"))
+
+    try:
+        until(f"{url}/healthz", 200)
+        before = compiled()
+        assert before
+        for asked in ("q=so", "q=sofa+r", "q=sfoa", "q=redsofa", "q=红", "q=hongse", "q=zzzz", "q=so&type=product",
+                      "q=s&category=Home", "q=so&in_stock=true", "q=so&after=red+sofa", "q=&explain=true"):  # fmt: skip
+            assert httpx.get(f"{url}/v1/suggest?{asked}", timeout=PATIENCE).status_code == 200, asked
+        assert compiled() == before
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_open_on_the_network_is_warned_of(tmp_path: Path, port: int) -> None:

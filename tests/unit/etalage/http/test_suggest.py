@@ -206,6 +206,19 @@ def test_a_defect_is_an_answer_and_damaged_files_are_told(
         assert broken.headers["x-opaque-id"] == "one" and "so hush" not in caplog.text
 
 
+def test_it_has_completed_before_anybody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(tmp_path, ENTRIES)
+    warmed = list[Path]()
+    monkeypatch.setattr(Completer, "warm", lambda self: warmed.append(tmp_path))
+    with TestClient(create_app(settings_in(tmp_path))) as client:
+        assert warmed == [tmp_path]
+        assert client.get("/v1/suggest?q=so").status_code == 200 and warmed == [tmp_path]
+    with TestClient(create_app(settings_in(tmp_path / "none"))) as client:
+        assert client.get("/v1/suggest?q=so").status_code == 200 and warmed == [tmp_path]
+        build(tmp_path / "none", ENTRIES)
+        assert texts(client.get("/v1/suggest?q=so").json()) and warmed == [tmp_path] * 2
+
+
 def test_other_completions_have_another_tag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shelf, "_LOOK", 0.0)
     build(tmp_path, ENTRIES)
