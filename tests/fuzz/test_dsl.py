@@ -1,6 +1,6 @@
 """Whatever is sent is answered in time and in shape, and never by a defect.
 
-`ETALAGE_FUZZ` is how many requests are sent (20,000); the same number sends the same requests. Three in five come from
+`ETALAGE_FUZZ` is how many requests are sent (12,000); the same number sends the same requests. Three in five come from
 a grammar of the query DSL, the others from Schemathesis, which reads the application's OpenAPI document.
 """
 
@@ -30,7 +30,7 @@ from ..asgi import JSON_TYPE, Answer, Door
 from .conftest import DEADLINE
 from .grammar import PARAMETERS, SEARCHES
 
-REQUESTS = int(os.environ.get("ETALAGE_FUZZ", "20000"))
+REQUESTS = int(os.environ.get("ETALAGE_FUZZ", "12000"))
 EACH = 4
 """Requests that are made of one body of the grammar."""
 

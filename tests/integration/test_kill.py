@@ -34,7 +34,7 @@ from opensearch.engine import Request, SearchEngine
 
 pytestmark = pytest.mark.worker
 
-KILLS = int(os.environ.get("ETALAGE_KILLS", "60"))
+KILLS = int(os.environ.get("ETALAGE_KILLS", "36"))
 ON_A_NODE = KILLS // 3
 
 PATIENCE = 120.0

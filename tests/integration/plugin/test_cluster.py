@@ -55,8 +55,8 @@ class Cluster:
     def join(self) -> Node:
         """Start one more node."""
         self.begun += 1
-        options = {"heap": "512m", "beside": list(self.nodes)}
-        self.nodes.append(self.ending.enter_context(node_of(self.folder / str(self.begun), **options)))
+        folder = self.folder / str(self.begun)
+        self.nodes.append(self.ending.enter_context(node_of(folder, beside=list(self.nodes))))
         self.settle()
         return self.nodes[-1]
 

@@ -101,7 +101,7 @@ def test_memory_comes_to_rest(tmp_path: Path) -> None:
     except EtalageError as error:
         unavailable("encoder", str(error))
     with (
-        node_of(tmp_path / "node", heap="512m") as node,
+        node_of(tmp_path / "node", heap="1g") as node,
         opened(node.url, tmp_path / "home", 1, text_model=sources.DEFAULT) as door,
     ):
         asked, seen, done = searches(door.index), [], 0

@@ -65,6 +65,16 @@ def process(*words: object, home: Path | None = None, **environment: str) -> Res
     return Result(done.returncode, done.stdout, done.stderr.decode())
 
 
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder with `good.csv` and the `home` that the command indexed it in, for tests that only read or copy it; what the command told."""
+    folder = tmp_path_factory.mktemp("indexed")
+    (folder / "good.csv").write_text(GOOD)
+    result = process("index", folder / "good.csv", "--json", home=folder / "home")
+    assert result.code == 0, result.stderr
+    return folder, result.document
+
+
 @pytest.fixture
 def etalage(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
     """Runs the same entry in this process, which spares a start of Python for each of many wrong inputs."""

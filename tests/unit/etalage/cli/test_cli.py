@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -18,19 +19,18 @@ from .conftest import GOOD, Run, process, refused
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shop(indexed: tuple[Path, dict[str, Any]]) -> Path:
     """A home with three products, indexed by the command itself; tests only read it."""
-    folder = tmp_path_factory.mktemp("shop")
-    (folder / "good.csv").write_text(GOOD)
-    result = process("index", folder / "good.csv", "--json", home=folder / "home")
-    assert result.code == 0, result.stderr
-    summary = result.document
+    return indexed[0] / "home"
+
+
+def test_index_tells_what_it_did(indexed: tuple[Path, dict[str, Any]]) -> None:
+    summary = indexed[1]
     assert {name: summary[name] for name in ("index", "generation", "read", "indexed", "removed", "quarantined")} == {
         "index": "products", "generation": "products-000001", "read": 3, "indexed": 3, "removed": 0, "quarantined": 0
     }  # fmt: skip
     assert summary["encoded"] == {"text": 3, "image": 0}
     assert summary["mapping"]["columns"]["id"] == "sku" and summary["mapping"]["columns"]["title"] == "name"
-    return folder / "home"
 
 
 # what works

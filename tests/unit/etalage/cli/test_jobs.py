@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +18,9 @@ from .conftest import GOOD, Run, process, refused
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A home with three products, indexed by the command."""
-    (tmp_path / "good.csv").write_text(GOOD)
-    result = process("index", tmp_path / "good.csv", "--json", home=tmp_path / "home")
-    assert result.code == 0, result.stderr
+def home(tmp_path: Path, indexed: tuple[Path, dict[str, Any]]) -> Path:
+    """A home of its own with three products, indexed by the command."""
+    shutil.copytree(indexed[0], tmp_path, dirs_exist_ok=True)
     return tmp_path / "home"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .conftest import GOOD, Run, process, refused
+from .conftest import Run, refused
 
 RULES = """
 [[rule]]
@@ -30,12 +32,10 @@ redirect = "/shoes"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shop(tmp_path_factory: pytest.TempPathFactory, indexed: tuple[Path, dict[str, Any]]) -> Path:
     folder = tmp_path_factory.mktemp("shop")
-    (folder / "good.csv").write_text(GOOD)
+    shutil.copytree(indexed[0], folder, dirs_exist_ok=True)
     (folder / "rules.toml").write_text(RULES)
-    result = process("index", folder / "good.csv", "--json", home=folder / "home")
-    assert result.code == 0, result.stderr
     return folder
 
 
