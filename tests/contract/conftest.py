@@ -55,7 +55,7 @@ def index(request: pytest.FixtureRequest, engine: SearchEngine) -> Iterator[str]
         url = request.getfixturevalue("node_url")
         for one in (name, f"{name}-x"):
             for generation in engine.generations(one):
-                httpx.delete(f"{url}/{generation.name}").raise_for_status()
+                httpx.delete(f"{url}/{generation.name}", timeout=60).raise_for_status()
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def analyze(node_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def analyzed(url: str, text: str) -> list[str]:
-    answer = httpx.post(url, json={"analyzer": "etalage", "text": text}).raise_for_status().json()
+    answer = httpx.post(url, json={"analyzer": "etalage", "text": text}, timeout=60).raise_for_status().json()
     return [token["token"] for token in answer["tokens"]]
 
 

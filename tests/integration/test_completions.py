@@ -57,7 +57,7 @@ def test_typing_errors_cost_little(reports: list[dict[str, Any]]) -> None:
 @pytest.mark.node
 def test_opensearch_is_measured_with_the_same_candidates(node_url: str) -> None:
     log, sampled = log_of(SEEDS[0], *SIZES[0], 0.2)
-    settings = load(opensearch_url=node_url)
+    settings = load(opensearch_url=node_url, opensearch_timeout=60)
     with peers.suggesters(settings) as others:
         report = evaluate.replay(log.sampled(40), sampled, Policy(), rank.load(Path("there-is-none")), others)
     show_report(report)

@@ -63,7 +63,7 @@ def engines(node_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     merged.raise_for_status()
     engine.refresh(generation.name)
     yield [str(one["title"]) for one in sources], made, index
-    httpx.delete(f"{node_url}/{generation.name}").raise_for_status()
+    httpx.delete(f"{node_url}/{generation.name}", timeout=60).raise_for_status()
     for engine in made:
         engine.close()
 

@@ -33,20 +33,20 @@ ENTRIES = [
 
 @pytest.fixture
 def settings(node_url: str, tmp_path: Path) -> Iterator[Settings]:
-    made = load(home=tmp_path, index=f"pushed-{uuid4().hex[:8]}", opensearch_url=node_url)
+    made = load(home=tmp_path, index=f"pushed-{uuid4().hex[:8]}", opensearch_url=node_url, opensearch_timeout=60)
     shelf.write(tmp_path / "completions" / made.index, columns(ENTRIES), {})
     yield made
     for name in indexes(made):
-        httpx.delete(f"{node_url}/{name}").raise_for_status()
+        httpx.delete(f"{node_url}/{name}", timeout=60).raise_for_status()
 
 
 def indexes(settings: Settings) -> list[str]:
-    return list(httpx.get(f"{settings.opensearch_url}/{settings.index}-suggest-*").json())
+    return list(httpx.get(f"{settings.opensearch_url}/{settings.index}-suggest-*", timeout=60).json())
 
 
 def complete(settings: Settings, prefix: str, field: str = "suggest", **more: Any) -> list[tuple[str, float]]:
     body = {"_source": False, "suggest": {"a": {"prefix": prefix, "completion": {"field": field} | more}}}
-    answer = httpx.post(f"{settings.opensearch_url}/{settings.index}-suggest/_search", json=body)
+    answer = httpx.post(f"{settings.opensearch_url}/{settings.index}-suggest/_search", json=body, timeout=60)
     assert answer.status_code == 200, answer.text
     return [(one["text"], one["_score"]) for one in answer.json()["suggest"]["a"][0]["options"]]
 

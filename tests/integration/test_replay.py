@@ -83,7 +83,7 @@ def shop(
         engine.close()
         if url:
             for one in generations:
-                httpx.delete(f"{url}/{one.name}").raise_for_status()
+                httpx.delete(f"{url}/{one.name}", timeout=60).raise_for_status()
 
 
 def served(settings: Settings, engine: Any, judged: Judged) -> dict[str, tuple[Floats, list[str]]]:

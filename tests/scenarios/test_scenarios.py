@@ -46,7 +46,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     yield made
     engine.close()
     if url is not None:
-        httpx.delete(f"{url}/{made.generation}").raise_for_status()
+        httpx.delete(f"{url}/{made.generation}", timeout=60).raise_for_status()
 
 
 def test_the_tour_shows_what_is_tested() -> None:

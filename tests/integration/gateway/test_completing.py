@@ -55,7 +55,7 @@ def in_category(*categories: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def node(node_url: str) -> Iterator[tuple[opensearchpy.OpenSearch, str]]:
     """The node with the completions, in a field without contexts and in one with the category as a context."""
-    client, index = opensearchpy.OpenSearch(node_url), f"completing-{uuid4().hex[:8]}"
+    client, index = opensearchpy.OpenSearch(node_url, timeout=60), f"completing-{uuid4().hex[:8]}"
     contexts = [{"name": "category", "type": "category"}]
     properties = {"suggest": {"type": "completion"}, "placed": {"type": "completion", "contexts": contexts}}
     client.indices.create(index=index, body={"mappings": {"properties": properties}})
@@ -75,7 +75,7 @@ def ours(bare: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ope
     home: Path = tmp_path_factory.mktemp("completing")
     shelf.write(home / "completions" / bare.index, columns(ENTRIES), {})
     with serving(home, ETALAGE_INDEX=bare.index, ETALAGE_OPENSEARCH_URL=bare.url) as served:
-        client = opensearchpy.OpenSearch(served.url)
+        client = opensearchpy.OpenSearch(served.url, timeout=60)
         yield client
         client.close()
 
@@ -122,7 +122,7 @@ def test_contexts_are_the_nodes(
     shelf.write(tmp_path / "completions" / "products", columns(ENTRIES), {})
     asked = [one if isinstance(one, dict) else {"context": one} for one in categories]
     theirs = node[0].search(index=node[1], body=in_category(*asked))
-    with serving(tmp_path, ETALAGE_SUGGEST_FIELD="placed") as served, opensearchpy.OpenSearch(served.url) as client:
+    with serving(tmp_path, ETALAGE_SUGGEST_FIELD="placed") as served, opensearchpy.OpenSearch(served.url, timeout=60) as client:
         mine = client.search(index="products", body=in_category(*categories))
     assert options(mine) == options(theirs)
     told = [[one["contexts"]["category"] for one in answer["suggest"]["a"][0]["options"]] for answer in (mine, theirs)]

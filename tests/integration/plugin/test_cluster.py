@@ -62,7 +62,7 @@ class Cluster:
 
     def elected(self) -> Node:
         """The cluster manager."""
-        name = httpx.get(f"{self.nodes[0].url}/_cat/cluster_manager?h=node").text.strip()
+        name = httpx.get(f"{self.nodes[0].url}/_cat/cluster_manager?h=node", timeout=PATIENCE).text.strip()
         return next(one for one in self.nodes if one.id == name)
 
     def kill(self, one: Node) -> None:
@@ -223,7 +223,7 @@ def test_a_switched_model_ranks_all_of_an_answer_or_nothing_of_it(grown: Grown) 
         assert answer.status_code == 200, answer.text
 
     def serves(node: Node) -> str:
-        models = httpx.get(f"{node.url}/_etalage/stats").json()["models"]
+        models = httpx.get(f"{node.url}/_etalage/stats", timeout=PATIENCE).json()["models"]
         return str(models.get(door.index, {}).get("title", "none yet"))
 
     push("down", cluster.nodes[0])

@@ -260,7 +260,7 @@ def test_a_pipeline_of_wrong_settings_is_refused(one_shard: Door, options: dict[
 def test_clients_send_what_they_always_sent(one_shard: Door) -> None:
     body = {"query": multi(QUERY)}
     expected = one_shard.expected(body)
-    with OpenSearch(one_shard.url) as client:
+    with OpenSearch(one_shard.url, timeout=60) as client:
         agree(client.search(index=one_shard.index, body=body), expected)
     command = shutil.which("curl")
     if command is None:
