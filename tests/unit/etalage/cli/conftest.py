@@ -67,7 +67,7 @@ def process(*words: object, home: Path | None = None, **environment: str) -> Res
 
 @pytest.fixture(scope="session")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A folder with `good.csv` and the `home` that the command indexed it in, for tests that only read or copy it; what the command told."""
+    """A folder with `good.csv` and the `home` that the command indexed it in, to be copied by who uses it; what the command told."""
     folder = tmp_path_factory.mktemp("indexed")
     (folder / "good.csv").write_text(GOOD)
     result = process("index", folder / "good.csv", "--json", home=folder / "home")

@@ -19,9 +19,9 @@ from .conftest import GOOD, Run, process, refused
 
 
 @pytest.fixture(scope="module")
-def shop(indexed: tuple[Path, dict[str, Any]]) -> Path:
-    """A home with three products, indexed by the command itself; tests only read it."""
-    return indexed[0] / "home"
+def shop(tmp_path_factory: pytest.TempPathFactory, indexed: tuple[Path, dict[str, Any]]) -> Path:
+    """A home with three products, indexed by the command itself."""
+    return shutil.copytree(indexed[0] / "home", tmp_path_factory.mktemp("shop") / "home")
 
 
 def test_index_tells_what_it_did(indexed: tuple[Path, dict[str, Any]]) -> None:
