@@ -110,6 +110,7 @@ class Completions:
         self._opened = opened
         self._completer: Completer | None = None
         self._warm = False
+        self._warming = asyncio.Lock()
 
     async def answer(
         self, prefix: str, size: int, wanted: Wanted = Wanted(), context: Context = Context()
@@ -126,12 +127,14 @@ class Completions:
         """Complete in a thread, so that no shopper waits while the kernels are compiled, which on a new machine takes some twenty seconds.
         Without completions nothing is done. Raises EngineError where they cannot be read."""
         completer = self.completer
-        if completer is not None:
-            warming = asyncio.ensure_future(run_in_threadpool(completer.warm))
-            _, late = await asyncio.wait({warming}, timeout=_SHORT)
+        async with self._warming:  # one thread compiles for all who wait
+            if completer is None or self._warm:
+                return
+            done = asyncio.ensure_future(run_in_threadpool(completer.warm))
+            _, late = await asyncio.wait({done}, timeout=_SHORT)
             if late:
                 log.warning("what completes is compiled, once on this machine: some twenty seconds")
-            await warming
+            await done
             self._warm = True
 
     async def explained(self, question: Question) -> list[tuple[Completion, dict[str, float]]]:

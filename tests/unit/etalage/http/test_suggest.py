@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autocomplete import shelf
-from autocomplete.complete import Completer
+from autocomplete.complete import Completer, Completion
 from autocomplete.index import columns
 from autocomplete.querylog import Entry
 from etalage.core.errors import ConfigError
 from etalage.core.settings import load
-from etalage.http import keys
+from etalage.http import keys, suggest
 from etalage.http.app import create_app
 
 from .conftest import settings_in
@@ -217,6 +219,26 @@ def test_it_has_completed_before_anybody_asks(tmp_path: Path, monkeypatch: pytes
         assert client.get("/v1/suggest?q=so").status_code == 200 and warmed == [tmp_path]
         build(tmp_path / "none", ENTRIES)
         assert texts(client.get("/v1/suggest?q=so").json()) and warmed == [tmp_path] * 2
+
+
+def test_of_all_who_wait_one_compiles_and_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    build(tmp_path, ENTRIES)
+    begun, going = list[int](), Event()
+    monkeypatch.setattr(suggest, "_SHORT", 0.0)
+    monkeypatch.setattr(Completer, "warm", lambda self: (begun.append(1), going.wait()))
+    completions = suggest.Completions(lambda: Completer.open(tmp_path / "completions" / "products"))
+
+    async def several() -> list[list[Completion]]:
+        asked = [asyncio.ensure_future(completions.answer("sofa b", 1)) for _ in range(3)]
+        while "compiled" not in caplog.text:
+            await asyncio.sleep(0)
+        going.set()
+        return await asyncio.gather(*asked)
+
+    assert [[one.text for one in found] for found in asyncio.run(several())] == [["sofa bed"]] * 3
+    assert begun == [1] and caplog.text.count("compiled") == 1
 
 
 def test_other_completions_have_another_tag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
