@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocomplete import rank, shelf
+from autocomplete import complete, rank, shelf
 from autocomplete.complete import NEAR, PARTED, PENALTIES, SOUND, TYPED, Completer, Completion, Wanted
 from autocomplete.index import Columns, Index, columns
 from autocomplete.kernels.nearness import FARTHEST
+from autocomplete.pinyin import romanized
 from autocomplete.querylog import BRAND, CATEGORY, PRODUCT, QUERY, TYPES, Entry
 from autocomplete.shelf import RECENT
 from etalage.core.errors import EngineError, QueryError
@@ -205,3 +206,11 @@ def test_whatever_is_typed_gets_at_most_k_in_order(shop: Completer, prefix: str,
     known = {one.text: one for one in SHOP}
     assert all(0 < one.score <= known[one.text].score and one.type == known[one.text].type for one in got)
     assert {one.type for one in got} <= set(TYPES)
+
+
+def test_warming_loads_the_dictionaries_of_chinese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.write(tmp_path, columns([Entry("sofa", 1.0)]), {})
+    read = list[str]()
+    monkeypatch.setattr(complete, "romanized", lambda text: read.append(text) or romanized(text))
+    Completer.open(tmp_path).warm()
+    assert read
